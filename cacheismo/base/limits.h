@@ -1,0 +1,92 @@
+// Limits: every capacity of the project, with its unit, its reason and where the number is from.
+//
+// A queue without a bound is a defect. Relations between limits are asserted at the end of the
+// file.
+
+#ifndef CACHEISMO_BASE_LIMITS_H_
+#define CACHEISMO_BASE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "cacheismo/base/units.h"
+
+namespace cacheismo::limits {
+
+// ---- Protocol ----------------------------------------------------------------------------------
+
+/// Longest key, bytes. memcached KEY_MAX_LENGTH.
+inline constexpr std::size_t key_bytes_max = 250;
+
+/// Longest command line without its newline that is waited for, bytes. memcached closes a
+/// connection that has buffered more than this without a newline, `get ` and `gets ` lines
+/// excepted.
+inline constexpr std::size_t line_bytes_max = 2048;
+
+/// Longest `get ` or `gets ` line, bytes. memcached has no limit here and grows its buffer with the
+/// line; clients were seen to send 180 KB. A connection that exceeds this is closed.
+inline constexpr std::size_t multiget_line_bytes_max = 8 * MiB;
+
+/// Meta flags on one line. memcached answers "options flags are too long" above its 20 tokens.
+inline constexpr std::size_t meta_tokens_max = 20;
+
+/// Longest opaque, bytes, the letter O counted. memcached refuses 32.
+inline constexpr std::size_t opaque_bytes_max = 31;
+
+/// Longest declared length of a value that is waited for (and swallowed), bytes. memcached: 2^31
+/// - 3.
+inline constexpr std::uint64_t declared_length_max = 2147483645;
+
+/// Longest authentication data block, bytes. memcached: "auth token too long".
+inline constexpr std::size_t auth_token_bytes_max = 16384;
+
+/// Relative expiry times end here, seconds (30 days); above is an absolute Unix time. memcached
+/// REALTIME_MAXDELTA.
+inline constexpr std::int64_t relative_expiry_seconds_max = 60 * 60 * 24 * 30;
+
+// ---- Memory ------------------------------------------------------------------------------------
+
+/// Reach of a 24-bit page number at 4 KiB a page, bytes.
+inline constexpr std::uint64_t arena_bytes_max = 64 * GiB;
+
+/// Smallest arena that holds the index, the page tables and one page of items, bytes.
+inline constexpr std::uint64_t arena_bytes_min = 1 * MiB;
+
+/// Largest -I, bytes. memcached allows 1 GiB.
+inline constexpr std::uint64_t item_bytes_max = 1 * GiB;
+
+/// Smallest -I, bytes. memcached: 1 KiB.
+inline constexpr std::uint64_t item_bytes_min = 1 * KiB;
+
+// ---- Connections -------------------------------------------------------------------------------
+
+/// What one receive may return, bytes. One buffer of this size is shared by all connections.
+inline constexpr std::size_t receive_bytes = 64 * KiB;
+
+/// Requests that were received in part wait in a buffer of at most this size, bytes, leased only
+/// while they wait; a longer value goes straight into the store's memory. Two command lines.
+inline constexpr std::size_t pending_input_bytes = 4 * KiB;
+
+/// Replies of one connection that wait for the peer to read, bytes, pinned values not counted. The
+/// connection's requests are not executed while it is full.
+inline constexpr std::size_t output_bytes = 16 * KiB;
+
+/// A value at least this long is sent from the store's memory instead of being copied into the
+/// output buffer, bytes.
+inline constexpr std::size_t send_in_place_bytes = 4 * KiB;
+
+/// Views in one send. Linux IOV_MAX is 1024; 64 of 4 KiB fill a socket buffer.
+inline constexpr std::size_t send_views_max = 64;
+
+// ---- Relations ---------------------------------------------------------------------------------
+
+static_assert(line_bytes_max < pending_input_bytes);
+static_assert(pending_input_bytes < receive_bytes);
+static_assert(multiget_line_bytes_max > 180 * 1000);
+static_assert(output_bytes > send_in_place_bytes + key_bytes_max + 128);
+static_assert(declared_length_max < (std::uint64_t{1} << 31));
+static_assert(item_bytes_min < arena_bytes_min / 2);
+
+}  // namespace cacheismo::limits
+
+#endif  // CACHEISMO_BASE_LIMITS_H_

@@ -1,0 +1,47 @@
+// Config: everything about a node that an operator chooses, as plain data.
+//
+// Filled by cacheismo/flags from the command line, by tests and by the simulator directly. Checked
+// there: a Node may rely on the ranges stated here.
+
+#ifndef CACHEISMO_NODE_CONFIG_H_
+#define CACHEISMO_NODE_CONFIG_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cacheismo/base/units.h"
+#include "cacheismo/io/io.h"
+
+namespace cacheismo::node {
+
+/// One name and password that -Y lets in.
+struct Credential {
+  std::string user;
+  std::string password;
+};
+
+struct Config {
+  std::vector<io::Address> listen;  ///< every address to listen on, TCP or unix
+  io::ListenOptions listen_options;
+  std::uint64_t memory_bytes = 64 * MiB;   ///< -m
+  std::uint64_t item_bytes_max = 1 * MiB;  ///< -I; at most half of memory_bytes
+  std::uint32_t connections_max = 1024;    ///< -c; at least 1
+  std::uint32_t requests_per_event = 20;   ///< -R; pipelined requests before others get a turn
+  Duration idle_timeout{0};                ///< -o idle_timeout; 0: never
+  bool evict = true;                       ///< -M clears it
+  bool cas = true;                         ///< -C clears it
+  bool flush_enabled = true;               ///< -F clears it
+  bool dump_enabled = true;                ///< -X clears it: metadump, mgdump, cachedump
+  bool watch_enabled = true;               ///< -W clears it
+  bool shutdown_enabled = false;           ///< -A sets it
+  int verbosity = 0;                       ///< -v, -vv
+  char prefix_delimiter = ':';             ///< -D
+  bool prefix_stats = false;               ///< stats detail starts on when -D is given
+  bool authenticate = false;               ///< -Y was given
+  std::vector<Credential> credentials;     ///< of -Y; replaced on SIGHUP
+};
+
+}  // namespace cacheismo::node
+
+#endif  // CACHEISMO_NODE_CONFIG_H_

@@ -1,0 +1,43 @@
+"""The project's C++ rules: the native ones with the house's flags.
+
+cacheismo_library  core code: no exceptions, no RTTI, warnings are errors
+cacheismo_binary   a program (same flags)
+cacheismo_test     a GoogleTest (and RapidCheck) test: exceptions on, lightly optimised so that
+                   the many test files compile fast
+"""
+
+WARNINGS = [
+    "-Wall",
+    "-Wextra",
+    "-Wshadow",
+    "-Wnon-virtual-dtor",
+    "-Wimplicit-fallthrough",
+    "-Wvla",
+    "-Werror",
+]
+
+CORE = WARNINGS + [
+    "-fno-exceptions",
+    "-fno-rtti",
+]
+
+TEST = WARNINGS + ["-O1"]
+
+def cacheismo_library(name, copts = [], **kwargs):
+    native.cc_library(name = name, copts = CORE + copts, **kwargs)
+
+def cacheismo_binary(name, copts = [], **kwargs):
+    native.cc_binary(name = name, copts = CORE + copts, **kwargs)
+
+def cacheismo_testonly_library(name, copts = [], **kwargs):
+    """Code that tests, the simulator's oracles or benches share; exceptions on."""
+    native.cc_library(name = name, testonly = True, copts = WARNINGS + copts, **kwargs)
+
+def cacheismo_test(name, deps = [], copts = [], size = "small", **kwargs):
+    native.cc_test(
+        name = name,
+        size = size,
+        copts = TEST + copts,
+        deps = deps + ["//third_party:gtest_main"],
+        **kwargs
+    )
