@@ -27,11 +27,12 @@ inline constexpr std::size_t line_bytes_max = 2048;
 /// line; clients were seen to send 180 KB. A connection that exceeds this is closed.
 inline constexpr std::size_t multiget_line_bytes_max = 8 * MiB;
 
-/// Meta flags on one line. memcached answers "options flags are too long" above its 20 tokens.
-inline constexpr std::size_t meta_tokens_max = 20;
+/// Meta flags on one line. memcached answers "options flags are too long" above 20 tokens, of which
+/// the command and its key are two.
+inline constexpr std::size_t meta_tokens_max = 18;
 
-/// Longest opaque, bytes, the letter O counted. memcached refuses 32.
-inline constexpr std::size_t opaque_bytes_max = 31;
+/// Longest opaque token, bytes, its letter O counted: 31 bytes pass behind it, 32 do not.
+inline constexpr std::size_t opaque_token_bytes_max = 32;
 
 /// Longest declared length of a value that is waited for (and swallowed), bytes. memcached: 2^31
 /// - 3.

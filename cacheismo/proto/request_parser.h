@@ -43,6 +43,9 @@ class RequestParser {
   [[nodiscard]] const Command& command() const { return command_; }
 
  private:
+  Parsed parse_line(Bytes line);
+  Parsed parse_meta(Bytes rest);
+
   Command command_;
   char decoded_key_[limits::key_bytes_max + 6];  ///< where `b` keys are decoded to
 };
