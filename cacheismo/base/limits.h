@@ -27,6 +27,9 @@ inline constexpr std::size_t line_bytes_max = 2048;
 /// line; clients were seen to send 180 KB. A connection that exceeds this is closed.
 inline constexpr std::size_t multiget_line_bytes_max = 8 * MiB;
 
+/// Spaces before the `get ` or `gets ` of such a line. memcached looks no further.
+inline constexpr std::size_t multiget_leading_spaces_max = 100;
+
 /// Meta flags on one line. memcached answers "options flags are too long" above 20 tokens, of which
 /// the command and its key are two.
 inline constexpr std::size_t meta_tokens_max = 18;
@@ -82,6 +85,7 @@ inline constexpr std::size_t send_views_max = 64;
 // ---- Relations ---------------------------------------------------------------------------------
 
 static_assert(line_bytes_max < pending_input_bytes);
+static_assert(multiget_leading_spaces_max + 5 < line_bytes_max);
 static_assert(pending_input_bytes < receive_bytes);
 static_assert(multiget_line_bytes_max > 180 * 1000);
 static_assert(output_bytes > send_in_place_bytes + key_bytes_max + 128);

@@ -5,7 +5,7 @@
 namespace cacheismo::proto {
 namespace {
 
-constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 int digit(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
@@ -24,28 +24,34 @@ char* base64_encode(Bytes in, char* out) {
     std::uint32_t group = static_cast<unsigned char>(in[i]) << 16;
     if (left > 1) group |= static_cast<unsigned char>(in[i + 1]) << 8;
     if (left > 2) group |= static_cast<unsigned char>(in[i + 2]);
-    *out++ = kAlphabet[group >> 18];
-    *out++ = kAlphabet[(group >> 12) & 63];
-    *out++ = left > 1 ? kAlphabet[(group >> 6) & 63] : '=';
-    *out++ = left > 2 ? kAlphabet[group & 63] : '=';
+    *out++ = alphabet[group >> 18];
+    *out++ = alphabet[(group >> 12) & 63];
+    *out++ = left > 1 ? alphabet[(group >> 6) & 63] : '=';
+    *out++ = left > 2 ? alphabet[group & 63] : '=';
   }
   return out;
 }
 
 std::optional<std::size_t> base64_decode(Bytes in, char* out) {
-  if (in.empty() || in.size() % 4 != 0) return std::nullopt;
+  std::size_t symbols = 0;
+  for (const char c : in) symbols += c == '=' || digit(c) >= 0;
+  if (symbols == 0 || symbols % 4 != 0) return std::nullopt;
   std::size_t written = 0;
-  for (std::size_t i = 0; i < in.size(); i += 4) {
-    const bool last = i + 4 == in.size();
-    const int padding = !last ? 0 : (in[i + 3] != '=') ? 0 : (in[i + 2] != '=') ? 1 : 2;
-    std::uint32_t group = 0;
-    for (int j = 0; j < 4; ++j) {
-      const int value = j >= 4 - padding ? 0 : digit(in[i + static_cast<std::size_t>(j)]);
-      if (value < 0) return std::nullopt;
-      group = group << 6 | static_cast<std::uint32_t>(value);
-    }
-    if (padding > 0 && (group & ((1u << (8 * padding)) - 1)) != 0) return std::nullopt;
-    for (int j = 0; j < 3 - padding; ++j) out[written++] = static_cast<char>(group >> (16 - 8 * j));
+  std::uint32_t group = 0;
+  std::size_t in_group = 0;
+  std::size_t padding = 0;
+  for (const char c : in) {
+    const int value = digit(c);
+    if (value < 0 && c != '=') continue;
+    if (c == '=') ++padding;
+    group = group << 6 | static_cast<std::uint32_t>(value < 0 ? 0 : value);
+    if (++in_group < 4) continue;
+    if (padding > 2) return std::nullopt;
+    for (std::size_t i = 0; i < 3 - padding; ++i)
+      out[written++] = static_cast<char>(group >> (16 - 8 * i));
+    if (padding > 0) break;
+    group = 0;
+    in_group = 0;
   }
   return written;
 }

@@ -1,6 +1,8 @@
 // Base64 of keys (RFC 4648, section 4, with padding), for the `b` flag of the meta commands.
 //
-// Strict: a length that is no multiple of four, a foreign character, or bits left over are refused.
+// Encoding is canonical. Decoding is as lenient as memcached's, so that a client sees no
+// difference: foreign characters are skipped, bits left over are dropped, and the first padding
+// ends the text.
 
 #ifndef CACHEISMO_PROTO_BASE64_H_
 #define CACHEISMO_PROTO_BASE64_H_
@@ -15,10 +17,15 @@ namespace cacheismo::proto {
 /// Bytes that encoding `n` bytes takes.
 [[nodiscard]] constexpr std::size_t base64_size(std::size_t n) { return (n + 2) / 3 * 4; }
 
+/// Bytes that decoding `n` bytes gives at most, and needs room for.
+[[nodiscard]] constexpr std::size_t base64_decoded_size_max(std::size_t n) { return n / 4 * 3; }
+
 /// Writes base64_size(in.size()) bytes to `out`; returns the end.
 char* base64_encode(Bytes in, char* out);
 
-/// Decodes into `out`, which must hold in.size() / 4 * 3 bytes; returns how many bytes, or nullopt.
+/// Decodes into `out`, which must hold base64_decoded_size_max(in.size()) bytes; returns how many
+/// bytes were written, at least 1. nullopt: nothing to decode, digits and padding that do not come
+/// in fours, or more than two bytes of padding.
 [[nodiscard]] std::optional<std::size_t> base64_decode(Bytes in, char* out);
 
 }  // namespace cacheismo::proto

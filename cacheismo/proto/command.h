@@ -14,9 +14,11 @@
 //   touch                        key, exptime, noreply
 //   flush_all                    exptime (0 if absent), noreply
 //   mg ms md ma me               key (decoded where `b` is given), meta; ms: data_bytes
-//   stats watch lru_crawler
-//     cache_memlimit verbosity   arguments: the rest of the line, noreply
-//   version quit mn shutdown     arguments
+//   verbosity                    delta (the level), noreply
+//   lru_crawler cache_memlimit
+//     shutdown                   arguments: the rest of the line, noreply (its token included)
+//   stats watch                  arguments; noreply is one of them, not an order to be silent
+//   version quit mn              none: whatever follows is ignored
 
 #ifndef CACHEISMO_PROTO_COMMAND_H_
 #define CACHEISMO_PROTO_COMMAND_H_
@@ -107,17 +109,15 @@ struct Command {
   Meta meta;
 };
 
-/// Walks the keys of a multi-get without storing them.
+/// Walks the tokens of a line, which only spaces separate: the keys of a multi-get, for one,
+/// without storing them.
 class KeyCursor {
  public:
   explicit KeyCursor(Bytes keys) : rest_(keys) {}
   /// The next key; empty when there is none.
   [[nodiscard]] Bytes next() {
-    const std::size_t start = rest_.find_first_not_of(' ');
-    if (start == Bytes::npos) {
-      rest_ = {};
-      return {};
-    }
+    std::size_t start = 0;
+    while (start < rest_.size() && rest_[start] == ' ') ++start;
     const std::size_t end = rest_.find(' ', start);
     const Bytes key = rest_.substr(start, end == Bytes::npos ? Bytes::npos : end - start);
     rest_ = end == Bytes::npos ? Bytes{} : rest_.substr(end);

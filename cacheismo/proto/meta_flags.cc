@@ -1,5 +1,7 @@
 #include "cacheismo/proto/meta_flags.h"
 
+#include <optional>
+
 #include "cacheismo/proto/decimal.h"
 
 namespace cacheismo::proto {
@@ -9,53 +11,54 @@ constexpr std::uint64_t bit(char letter) { return std::uint64_t{1} << (letter - 
 
 constexpr std::uint64_t letters(Bytes text) {
   std::uint64_t set = 0;
-  for (char c : text) set |= bit(c);
+  for (const char c : text) set |= bit(c);
   return set;
 }
 
 // P and L are reserved for proxies: accepted and ignored (memcached doc/protocol.txt).
-constexpr std::uint64_t kKnown = letters("bcfhklOqstuvxCDEFIJLMNPRT");
+constexpr std::uint64_t known_letters = letters("bcfhklOqstuvxCDEFIJLMNPRT");
 
-bool read_unsigned(Bytes argument, std::uint64_t& out) {
-  const auto value = parse_unsigned(argument);
-  if (value) out = *value;
-  return value.has_value();
+bool is_known(char letter) {
+  return letter >= 'A' && letter <= 'z' && (known_letters & bit(letter)) != 0;
 }
 
 template <class Number>
-bool read_optional(std::optional<Number> value, std::optional<Number>& out) {
+MetaFlagError read(std::optional<Number> value, std::optional<Number>& out) {
   out = value;
-  return value.has_value();
+  return value ? MetaFlagError::none : MetaFlagError::bad_token;
+}
+
+MetaFlagError read_unsigned(Bytes argument, std::uint64_t& out, MetaFlagError error) {
+  const auto value = parse_unsigned(argument);
+  if (value) out = *value;
+  return value ? MetaFlagError::none : error;
 }
 
 MetaFlagError read_flag(const MetaFlag& flag, Meta& meta) {
-  bool good = true;
-  std::uint64_t number = 0;
   switch (flag.letter) {
     case 'b': meta.base64 = true; break;
     case 'q': meta.quiet = true; break;
-    case 'C': good = read_optional(parse_unsigned(flag.argument), meta.compare_cas); break;
-    case 'E': good = read_optional(parse_unsigned(flag.argument), meta.assign_cas); break;
-    case 'T': good = read_optional(parse_signed(flag.argument), meta.ttl); break;
-    case 'N': good = read_optional(parse_signed(flag.argument), meta.vivify); break;
-    case 'R': good = read_optional(parse_signed(flag.argument), meta.recache); break;
-    case 'D': good = read_unsigned(flag.argument, meta.delta); break;
-    case 'J': good = read_unsigned(flag.argument, meta.initial); break;
-    case 'F':
-      good = read_unsigned(flag.argument, number);
-      meta.client_flags = static_cast<std::uint32_t>(number);
-      break;
-    case 'M':
-      if (flag.argument.empty()) return MetaFlagError::bad_mode;
-      meta.mode = flag.argument.front();
-      break;
+    case 'C': return read(parse_unsigned(flag.argument), meta.compare_cas);
+    case 'E': return read(parse_unsigned(flag.argument), meta.assign_cas);
+    case 'T': return read(parse_signed(flag.argument), meta.ttl);
+    case 'N': return read(parse_signed(flag.argument), meta.vivify);
+    case 'R': return read(parse_signed(flag.argument), meta.recache);
+    case 'D': return read_unsigned(flag.argument, meta.delta, MetaFlagError::bad_delta);
+    case 'J': return read_unsigned(flag.argument, meta.initial, MetaFlagError::bad_initial);
+    case 'F': {
+      std::uint64_t wide = 0;
+      const auto error = read_unsigned(flag.argument, wide, MetaFlagError::bad_client_flags);
+      meta.client_flags = static_cast<std::uint32_t>(wide);
+      return error;
+    }
+    case 'M': meta.mode = flag.argument.empty() ? meta_mode_missing : flag.argument[0]; break;
     case 'O':
       if (flag.argument.size() + 1 > limits::opaque_token_bytes_max)
         return MetaFlagError::opaque_too_long;
       break;
     default: break;
   }
-  return good ? MetaFlagError::none : MetaFlagError::bad_argument;
+  return MetaFlagError::none;
 }
 
 void clear(Meta& meta) {
@@ -74,25 +77,29 @@ void clear(Meta& meta) {
   meta.quiet = false;
 }
 
-}  // namespace
-
-MetaFlagError parse_meta_flags(Bytes flags, Meta& meta) {
-  clear(meta);
+/// Cuts the flags into tokens; false: more than `count_max`.
+bool cut(Bytes flags, std::size_t count_max, Meta& meta) {
   KeyCursor cursor(flags);
   for (Bytes token = cursor.next(); !token.empty(); token = cursor.next()) {
-    if (meta.count == meta.tokens.size()) return MetaFlagError::too_many;
+    if (meta.count == count_max) return false;
     meta.tokens[meta.count++] = {token.front(), token.substr(1)};
   }
+  return true;
+}
+
+}  // namespace
+
+MetaFlagError parse_meta_flags(Bytes flags, std::size_t count_max, Meta& meta) {
+  clear(meta);
+  if (!cut(flags, count_max, meta)) return MetaFlagError::too_many;
+  MetaFlagError error = MetaFlagError::none;
   for (const MetaFlag& flag : meta.all()) {
-    const bool letter =
-        (flag.letter >= 'A' && flag.letter <= 'Z') || (flag.letter >= 'a' && flag.letter <= 'z');
-    if (!letter || (kKnown & bit(flag.letter)) == 0) return MetaFlagError::unknown;
+    if (!is_known(flag.letter)) return MetaFlagError::unknown;
     if (meta.has(flag.letter)) return MetaFlagError::duplicate;
     meta.letters |= bit(flag.letter);
-    if (const MetaFlagError error = read_flag(flag, meta); error != MetaFlagError::none)
-      return error;
+    if (const MetaFlagError bad = read_flag(flag, meta); bad != MetaFlagError::none) error = bad;
   }
-  return MetaFlagError::none;
+  return error;
 }
 
 }  // namespace cacheismo::proto

@@ -22,6 +22,7 @@
 
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/limits.h"
+#include "cacheismo/proto/base64.h"
 #include "cacheismo/proto/command.h"
 
 namespace cacheismo::proto {
@@ -44,10 +45,14 @@ class RequestParser {
 
  private:
   Parsed parse_line(Bytes line);
-  Parsed parse_meta(Bytes rest);
+  Parsed parse_long_word(Bytes word, Bytes line);
+  Parsed parse_operator(Verb verb, Bytes rest);
+  Parsed parse_meta(Verb verb, Bytes rest);
+  Parsed parse_meta_debug(Bytes rest);
+  bool decode_key();
 
   Command command_;
-  char decoded_key_[limits::key_bytes_max + 6];  ///< where `b` keys are decoded to
+  char decoded_key_[base64_decoded_size_max(limits::key_bytes_max)];  ///< of `b` keys
 };
 
 }  // namespace cacheismo::proto

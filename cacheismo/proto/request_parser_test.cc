@@ -7,7 +7,6 @@
 
 #include <gtest/gtest.h>
 
-#include "cacheismo/proto/base64.h"
 #include "cacheismo/proto/replies.h"
 
 namespace cacheismo::proto {
@@ -43,12 +42,30 @@ const std::string key251(251, 'k');
 
 TEST(RequestParser, AnswersLinesThatAreNoCommand) {
   const Verdict table[] = {
-      {"\r\n", Kind::reject, replies::bad_line},     {" \n", Kind::reject, replies::bad_line},
-      {"x\r\n", Kind::reject, replies::bad_line},    {"GET a\r\n", Kind::reject, replies::error},
-      {" get a\r\n", Kind::reject, replies::error},  {"get\ta\r\n", Kind::reject, replies::error},
-      {"bogus\r\n", Kind::reject, replies::error},   {"bogus noreply\r\n", Kind::reject, ""},
-      {"noreply\r\n", Kind::reject, replies::error}, {"GET / HTTP/1.1\r\n", Kind::hang_up},
+      {"\r\n", Kind::reject, replies::bad_line},
+      {" \n", Kind::reject, replies::bad_line},
+      {"x\r\n", Kind::reject, replies::bad_line},
+      {"GET a\r\n", Kind::reject, replies::error},
+      {" get a\r\n", Kind::reject, replies::error},
+      {"get\ta\r\n", Kind::reject, replies::error},
+      {"bogus\r\n", Kind::reject, replies::error},
+      {"bogus noreply\r\n", Kind::reject, ""},
+      {"noreply\r\n", Kind::reject, replies::error},
+      {"GET / HTTP/1.1\r\n", Kind::hang_up},
       {"\x80xyz\r\n", Kind::reject, replies::error},
+      {std::string("\0get a\r\n", 8), Kind::reject, replies::error},
+      {std::string("get\0 a\r\n", 8), Kind::reject, replies::error},
+      {"getx a\r\n", Kind::reject, replies::error},
+      {"ge a\r\n", Kind::reject, replies::error},
+      {"mx a\r\n", Kind::reject, replies::error},
+      {"flush_al\r\n", Kind::reject, replies::error},
+      {"flush_alls\r\n", Kind::reject, replies::error},
+      {" flush_all\r\n", Kind::reject, replies::error},
+      {"bogus noreply x\r\n", Kind::reject, replies::error},
+      {"bogus  noreply  \r\n", Kind::reject, ""},
+      {"POST / HTTP/1.1 \r\n", Kind::hang_up},
+      {"get / HTTP/1.1\r\n", Kind::command},
+      {std::string(3000, 'x') + "\r\n", Kind::reject, replies::error},
   };
   for (const Verdict& verdict : table) expect(verdict);
 }
@@ -69,7 +86,7 @@ TEST(RequestParser, RefusesMissingAndMalformedArguments) {
       {"set a x 0 5\r\n", Kind::reject, replies::bad_line, 7},
       {"set a 0 x 5\r\n", Kind::reject, replies::bad_line, 7},
       {"set " + key251 + " 0 0 5\r\n", Kind::reject, replies::bad_line, 7},
-      {"cas a 0 0 1\r\n", Kind::reject, replies::bad_line},
+      {"cas a 0 0 1\r\n", Kind::reject, replies::bad_line, 3},
       {"cas a 0 0 1 x\r\n", Kind::reject, replies::bad_line, 3},
       {"cas a 0 0 1 -1\r\n", Kind::reject, replies::bad_line, 3},
       {"touch a\r\n", Kind::reject, replies::bad_line},
@@ -82,6 +99,39 @@ TEST(RequestParser, RefusesMissingAndMalformedArguments) {
       {"flush_all x\r\n", Kind::reject, replies::bad_exptime},
       {"verbosity\r\n", Kind::reject, replies::bad_line},
       {"verbosity x\r\n", Kind::reject, replies::bad_line},
+      {"verbosity 4294967296\r\n", Kind::reject, replies::bad_line},
+      {"set\r\n", Kind::reject, replies::bad_line},
+      {"set a 0 0 2147483645\r\n", Kind::command},
+      {"set a 0 0 99999999999999999999\r\n", Kind::reject, replies::bad_line},
+      {"set a 18446744073709551616 0 1\r\n", Kind::reject, replies::bad_line, 3},
+      {"set a 0 0 1 2 3\r\n", Kind::command},
+      {"touch " + key251 + " 0\r\n", Kind::reject, replies::bad_line},
+      {"incr " + key251 + " 1\r\n", Kind::reject, replies::bad_line},
+      {"delete " + key251 + "\r\n", Kind::reject, replies::bad_line},
+      {"gat 0 " + key251 + "\r\n", Kind::reject, replies::bad_line},
+      {"get " + key250 + "\r\n", Kind::command},
+      {"set " + key250 + " 0 0 1\r\n", Kind::command},
+  };
+  for (const Verdict& verdict : table) expect(verdict);
+}
+
+TEST(RequestParser, NoreplySilencesTheErrorsOfCompleteLines) {
+  const Verdict table[] = {
+      {"set a x 0 5 noreply\r\n", Kind::reject, "", 7},
+      {"set " + key251 + " 0 0 5 noreply\r\n", Kind::reject, "", 7},
+      {"cas a 0 0 5 noreply\r\n", Kind::reject, "", 7},
+      {"incr a x noreply\r\n", Kind::reject, ""},
+      {"incr a noreply\r\n", Kind::reject, ""},
+      {"touch a x noreply\r\n", Kind::reject, ""},
+      {"delete " + key251 + " noreply\r\n", Kind::reject, ""},
+      {"flush_all x noreply\r\n", Kind::reject, ""},
+      {"verbosity noreply\r\n", Kind::reject, ""},
+      // Not complete, or not silenced by it.
+      {"set a 0 0 noreply\r\n", Kind::reject, replies::bad_line},
+      {"set a 0 0 -5 noreply\r\n", Kind::reject, replies::bad_line},
+      {"get " + key251 + " noreply\r\n", Kind::reject, replies::bad_line},
+      {"mg " + key251 + " q\r\n", Kind::reject, replies::bad_line},
+      {"touch noreply\r\n", Kind::reject, replies::bad_line},
   };
   for (const Verdict& verdict : table) expect(verdict);
 }
@@ -97,17 +147,45 @@ TEST(RequestParser, RefusesMalformedMetaLines) {
       {"mg a Tx\r\n", Kind::reject, replies::bad_token},
       {"mg a O" + std::string(32, 'x') + "\r\n", Kind::reject, replies::opaque_too_long},
       {"mg a O" + std::string(31, 'x') + "\r\n", Kind::command},
-      {"mg a b c f h k l O q s t u v x C1 D1 F1 I J1 N1\r\n", Kind::reject,
+      {"mg a c f h k l O q s t u v x C1 D1 F1 I J1 N1 R1\r\n", Kind::reject,
        replies::flags_too_long},
+      {"mg a c f h k l O q s t u v x C1 D1 F1 I J1 N1\r\n", Kind::command},
+      {"ms a 2 c f h k l O q s t u v x C1 D1 F1 I J1 N1\r\n", Kind::reject, replies::flags_too_long,
+       4},
+      {"ms a 2 c f h k l O q s t u v x C1 D1 F1 I J1\r\n", Kind::command},
       {"mg @@@@ b\r\n", Kind::reject, replies::bad_base64},
       {"ms a\r\n", Kind::reject, replies::bad_line},
       {"ms a S2\r\n", Kind::reject, replies::bad_line},
       {"ms a 2 MX\r\n", Kind::reject, replies::bad_mode_ms, 4},
       {"ms a 2 v v\r\n", Kind::reject, replies::duplicate_flag, 4},
-      {"ms a 2 Fx\r\n", Kind::reject, replies::bad_token, 4},
+      {"ms a 2 Fx\r\n", Kind::reject, replies::bad_line, 4},
+      {"ms a 2 Jx\r\n", Kind::reject, replies::bad_initial, 4},
+      {"ms a 2 Dx\r\n", Kind::reject, replies::bad_delta_flag, 4},
+      {"ms a 2 M\r\n", Kind::reject, replies::bad_mode_ms, 4},
+      {"ms a 2 Ms\r\n", Kind::reject, replies::bad_mode_ms, 4},
+      {"ms a 2 MSET\r\n", Kind::command},
+      {"ms ==== 2 b\r\n", Kind::reject, replies::bad_base64, 4},
+      {"ms a 2147483646\r\n", Kind::reject, replies::bad_line},
+      {"ms a -1\r\n", Kind::reject, replies::bad_line},
+      {"ms a 2 O" + std::string(32, 'x') + "\r\n", Kind::reject, replies::opaque_too_long, 4},
       {"ms " + key251 + " 2\r\n", Kind::reject, replies::bad_line, 4},
       {"ma a MX\r\n", Kind::reject, replies::bad_mode_ma},
-      {"ma a Dx\r\n", Kind::reject, replies::bad_token},
+      {"ma a Mi\r\n", Kind::reject, replies::bad_mode_ma},
+      {"ma a MDECR\r\n", Kind::command},
+      {"ma a M-\r\n", Kind::command},
+      {"ma a Dx\r\n", Kind::reject, replies::invalid_or_duplicate_flag},
+      {"ma a z\r\n", Kind::reject, replies::invalid_or_duplicate_flag},
+      {"md a v v\r\n", Kind::reject, replies::duplicate_flag},
+      {"md\r\n", Kind::reject, replies::bad_line},
+      {"mg a T v\r\n", Kind::reject, replies::bad_token},
+      {"mg a Tx z\r\n", Kind::reject, replies::invalid_flag},
+      {"mg a [\r\n", Kind::reject, replies::invalid_flag},
+      {"mg a \xc3\xa4\r\n", Kind::reject, replies::invalid_flag},
+      {"mg a M P1 L2\r\n", Kind::command},
+      {"me\r\n", Kind::reject, replies::bad_line},
+      {"me " + key251 + "\r\n", Kind::reject, replies::bad_line},
+      {"me @@@@ b\r\n", Kind::reject, replies::bad_line},
+      {"me a ! whatever\r\n", Kind::command},
   };
   for (const Verdict& verdict : table) expect(verdict);
 }
@@ -199,21 +277,45 @@ TEST(RequestParser, WaitsOnlyForMultiGetLinesThatAreLong) {
   EXPECT_EQ(parser.parse(endless).kind, Kind::hang_up);
 }
 
-TEST(Base64, EncodesWhatItDecodes) {
-  for (const Bytes text : {Bytes("f"), Bytes("fo"), Bytes("foo"), Bytes("\x00\xff", 2)}) {
-    char encoded[16];
-    char decoded[16];
-    const Bytes wire(encoded, static_cast<std::size_t>(base64_encode(text, encoded) - encoded));
-    EXPECT_EQ(wire.size(), base64_size(text.size()));
-    ASSERT_EQ(base64_decode(wire, decoded), text.size());
-    EXPECT_EQ(Bytes(decoded, text.size()), text);
-  }
+TEST(RequestParser, ReadsOperatorsLines) {
+  RequestParser parser;
+  ASSERT_EQ(parser.parse("lru_crawler metadump all\r\n").kind, Kind::command);
+  EXPECT_EQ(parser.command().verb, Verb::lru_crawler);
+  EXPECT_EQ(parser.command().arguments, " metadump all");
+  ASSERT_EQ(parser.parse("cache_memlimit 64 noreply\r\n").kind, Kind::command);
+  EXPECT_TRUE(parser.command().noreply);
+  ASSERT_EQ(parser.parse("stats reset noreply\r\n").kind, Kind::command);
+  EXPECT_FALSE(parser.command().noreply);
+  ASSERT_EQ(parser.parse("flush_all -1\r\n").kind, Kind::command);
+  EXPECT_EQ(parser.command().exptime, -1);
+  ASSERT_EQ(parser.parse("flush_all 10 noreply\r\n").kind, Kind::command);
+  EXPECT_EQ(parser.command().exptime, 10);
+  ASSERT_EQ(parser.parse("verbosity 2 noreply\r\n").kind, Kind::command);
+  EXPECT_EQ(parser.command().delta, 2u);
 }
 
-TEST(Base64, RefusesWhatIsNotBase64) {
-  char out[16];
-  for (const Bytes bad : {"", "Zm9", "Zm9!", "Zm==Zm9v", "====", "Zm9=", "Z==="})
-    EXPECT_EQ(base64_decode(bad, out), std::nullopt) << bad;
+TEST(RequestParser, TheDebugCommandLooksOnlyForTheBase64Flag) {
+  RequestParser parser;
+  ASSERT_EQ(parser.parse("me Zm9v v z b\r\n").kind, Kind::command);
+  EXPECT_EQ(parser.command().key, "foo");
+  EXPECT_EQ(parser.command().meta.encoded_key, "Zm9v");
+  ASSERT_EQ(parser.parse("me Zm9v\r\n").kind, Kind::command);
+  EXPECT_EQ(parser.command().key, "Zm9v");
+}
+
+TEST(RequestParser, OddKeysAreKeys) {
+  RequestParser parser;
+  const std::string key("\x01\0\r\t\x7f\xff", 6);
+  ASSERT_EQ(parser.parse("get " + key + "\n").kind, Kind::command);
+  EXPECT_EQ(KeyCursor(parser.command().keys).next(), key);
+  ASSERT_EQ(parser.parse("incr " + key + " +5\n").kind, Kind::command);
+  EXPECT_EQ(parser.command().key, key);
+  EXPECT_EQ(parser.command().delta, 5u);
+}
+
+TEST(RequestParser, AnEmptyInputIsNotYetALine) {
+  RequestParser parser;
+  EXPECT_EQ(parser.parse({}).kind, Kind::need_more);
 }
 
 }  // namespace
