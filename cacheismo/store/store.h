@@ -192,6 +192,7 @@ struct StoreStats {
 };
 
 class Table;
+class Body;
 
 class Store {
  public:
@@ -283,7 +284,7 @@ class Store {
     ~Visitor() = default;
   };
   [[nodiscard]] std::uint64_t scan(std::uint64_t cursor, std::uint32_t items_max, Visitor& visitor,
-                                   Seconds now) const;
+                                   Seconds now);
 
   [[nodiscard]] StoreStats stats() const;
   void reset_stats();
@@ -292,7 +293,7 @@ class Store {
   [[nodiscard]] std::optional<std::string> audit() const;
 
  private:
-  std::unique_ptr<Table> table_;
+  std::unique_ptr<Body> body_;
 };
 
 }  // namespace cacheismo::store

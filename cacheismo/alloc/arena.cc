@@ -1,0 +1,238 @@
+#include "cacheismo/alloc/arena.h"
+
+#include <bit>
+#include <cstring>
+
+#include "cacheismo/alloc/poison.h"
+#include "cacheismo/base/check.h"
+
+namespace cacheismo::alloc {
+namespace {
+
+std::string text_of(std::uint32_t page, const char* what) {
+  return "page " + std::to_string(page) + ": " + what;
+}
+
+}  // namespace
+
+Arena::Arena(std::span<char> region, std::uint32_t floor_pages, SizeOf size_of)
+    : base_(region.data()),
+      size_of_(size_of),
+      limit_(static_cast<std::uint32_t>(region.size() / page_bytes)),
+      floor_(floor_pages),
+      low_(limit_) {
+  CHECK_GE(limit_, 4u);
+  CHECK_LE(region.size() / page_bytes, std::size_t{1} << 24);
+  CHECK_GE(floor_, 1u);
+  CHECK_LT(floor_, limit_);
+  stats_.untouched_pages = low_ - floor_;
+}
+
+std::size_t Arena::room(std::uint32_t number) const {
+  const PageHeader& head = page(number).header();
+  const bool slots_left = head.free_slot != no_slot || head.slot_count < slots_max;
+  return slots_left ? head.free_bytes : 0;
+}
+
+void Arena::rebin(std::uint32_t number) {
+  PageHeader& head = page(number).header();
+  CHECK_EQ(head.bin, no_bin);
+  if (head.pins > 0) return;
+  const std::size_t bin = room(number) / bin_step;
+  head.bin = static_cast<std::uint16_t>(bin);
+  head.bin_previous = 0;
+  head.bin_next = bins_[bin];
+  if (head.bin_next != 0) page(head.bin_next).header().bin_previous = number;
+  bins_[bin] = number;
+  bitmap_[bin / 64] |= std::uint64_t{1} << (bin % 64);
+}
+
+void Arena::unbin(std::uint32_t number) {
+  PageHeader& head = page(number).header();
+  if (head.bin == no_bin) return;
+  if (head.bin_next != 0) page(head.bin_next).header().bin_previous = head.bin_previous;
+  if (head.bin_previous != 0) {
+    page(head.bin_previous).header().bin_next = head.bin_next;
+  } else {
+    bins_[head.bin] = head.bin_next;
+    if (head.bin_next == 0) bitmap_[head.bin / 64] &= ~(std::uint64_t{1} << (head.bin % 64));
+  }
+  head.bin = no_bin;
+}
+
+std::optional<std::uint32_t> Arena::find_page(std::size_t need) const {
+  // The bin that `need` falls into holds pages on both sides of it: only its first is looked at.
+  const std::size_t own = need / bin_step;
+  if (bins_[own] != 0 && room(bins_[own]) >= need) return bins_[own];
+  const std::size_t from = own + 1;
+  if (from >= bin_count) return std::nullopt;
+  std::size_t word = from / 64;
+  std::uint64_t bits = bitmap_[word] & (~std::uint64_t{0} << (from % 64));
+  while (bits == 0) {
+    if (++word == bitmap_.size()) return std::nullopt;
+    bits = bitmap_[word];
+  }
+  return bins_[word * 64 + static_cast<std::size_t>(std::countr_zero(bits))];
+}
+
+std::optional<std::uint32_t> Arena::touch_page() {
+  if (low_ == floor_) return std::nullopt;
+  --low_;
+  --stats_.untouched_pages;
+  page(low_).format();
+  stats_.free_bytes += page(low_).header().free_bytes;
+  rebin(low_);
+  return low_;
+}
+
+std::optional<Handle> Arena::take(Kind kind, std::size_t bytes) {
+  CHECK_LE(even(bytes), chunk_bytes_max);
+  std::optional<std::uint32_t> number = find_page(even(bytes) + slot_bytes);
+  if (!number) number = touch_page();
+  if (!number) return std::nullopt;
+  return take_in(*number, kind, bytes);
+}
+
+Handle Arena::take_in(std::uint32_t number, Kind kind, std::size_t bytes) {
+  bytes = even(bytes);
+  Page in = page(number);
+  const std::size_t before = in.header().free_bytes;
+  const std::size_t need = bytes + (in.header().free_slot == no_slot ? slot_bytes : 0);
+  if (need > in.gap()) ++stats_.slides;
+  const std::uint32_t slot = in.take(kind, bytes, size_of_);
+  stats_.free_bytes -= before - in.header().free_bytes;
+  if (in.header().bin != no_bin) {
+    unbin(number);
+    rebin(number);
+  }
+  return Handle{number << 8 | slot};
+}
+
+void Arena::release(Handle handle) {
+  Page in = page(handle.page());
+  const std::size_t bytes = even(size_of_(in.kind(handle.slot()), in.chunk(handle.slot())));
+  const std::size_t before = in.header().free_bytes;
+  in.release(handle.slot(), bytes);
+  stats_.free_bytes += in.header().free_bytes - before;
+  if (in.header().bin != no_bin) {
+    unbin(handle.page());
+    rebin(handle.page());
+  }
+}
+
+void Arena::shrink(Handle handle, std::size_t bytes) {
+  Page in = page(handle.page());
+  const std::size_t before = even(size_of_(in.kind(handle.slot()), in.chunk(handle.slot())));
+  in.shrink(handle.slot(), before, even(bytes));
+  stats_.free_bytes += before - even(bytes);
+  if (in.header().bin != no_bin) {
+    unbin(handle.page());
+    rebin(handle.page());
+  }
+}
+
+std::optional<std::uint32_t> Arena::roomiest() {
+  for (std::size_t word = bitmap_.size(); word-- > 0;) {
+    if (bitmap_[word] == 0) continue;
+    const auto top = 63 - static_cast<std::size_t>(std::countl_zero(bitmap_[word]));
+    const std::uint32_t number = bins_[word * 64 + top];
+    if (page(number).empty() || low_ == floor_) return number;
+    break;
+  }
+  return touch_page();
+}
+
+void Arena::pin(std::uint32_t number) {
+  unbin(number);
+  ++page(number).header().pins;
+}
+
+void Arena::unpin(std::uint32_t number) {
+  PageHeader& head = page(number).header();
+  CHECK_GT(head.pins, 0);
+  if (--head.pins == 0) rebin(number);
+}
+
+void Arena::raise_floor() {
+  CHECK_LT(floor_ + 1, limit_);
+  if (untouched(floor_)) {
+    --stats_.untouched_pages;
+  } else {
+    Page last = page(floor_);
+    CHECK(last.empty());
+    CHECK_EQ(last.header().bin, no_bin);
+    CHECK_EQ(last.header().pins, 0);
+    stats_.free_bytes -= last.header().free_bytes;
+    unpoison(base_ + static_cast<std::size_t>(floor_) * page_bytes, page_bytes);
+    low_ = floor_ + 1;
+  }
+  ++floor_;
+}
+
+void Arena::lower_floor() {
+  CHECK_GT(floor_, 1u);
+  --floor_;
+  if (low_ == floor_ + 1) {
+    // Everything above is in use: the page joins the others, already touched.
+    low_ = floor_;
+    page(floor_).format();
+    stats_.free_bytes += page(floor_).header().free_bytes;
+    rebin(floor_);
+  } else {
+    ++stats_.untouched_pages;
+  }
+}
+
+std::optional<std::string> Arena::audit_page(std::uint32_t number) const {
+  const Page in = page(number);
+  const PageHeader& head = in.header();
+  if (head.heap_end < sizeof(PageHeader) ||
+      head.heap_end + head.slot_count * slot_bytes > page_bytes)
+    return text_of(number, "heap and slots overlap");
+  std::size_t used_bytes = 0;
+  std::uint8_t owner[page_bytes] = {};
+  for (std::uint32_t slot = 0; slot < head.slot_count; ++slot) {
+    if (!in.used(slot)) continue;
+    const char* chunk = in.chunk(slot);
+    const std::size_t bytes = even(size_of_(in.kind(slot), chunk));
+    const auto offset = static_cast<std::size_t>(chunk - reinterpret_cast<const char*>(&head));
+    if (offset < sizeof(PageHeader) || offset + bytes > head.heap_end)
+      return text_of(number, "a chunk lies outside the heap");
+    for (std::size_t i = offset; i < offset + bytes; ++i) {
+      if (owner[i] != 0) return text_of(number, "two chunks overlap");
+      owner[i] = 1;
+    }
+    used_bytes += bytes;
+  }
+  if (used_bytes + head.free_bytes + head.slot_count * slot_bytes !=
+      page_bytes - sizeof(PageHeader))
+    return text_of(number, "used and free bytes do not add up");
+  if ((head.bin == no_bin) != (head.pins > 0))
+    return text_of(number, "pinned and in a bin, or neither");
+  if (head.bin != no_bin && head.bin != room(number) / bin_step)
+    return text_of(number, "in the wrong bin");
+  return std::nullopt;
+}
+
+std::optional<std::string> Arena::audit() const {
+  std::uint64_t free_bytes = 0;
+  std::uint64_t binned = 0;
+  for (std::uint32_t number = low_ > floor_ ? low_ : floor_; number < limit_; ++number) {
+    if (auto broken = audit_page(number)) return broken;
+    free_bytes += page(number).header().free_bytes;
+    if (page(number).header().bin != no_bin) ++binned;
+  }
+  if (free_bytes != stats_.free_bytes) return "free bytes of the pages and of the arena differ";
+  std::uint64_t listed = 0;
+  for (std::size_t bin = 0; bin < bin_count; ++bin) {
+    const bool marked = (bitmap_[bin / 64] >> (bin % 64) & 1) != 0;
+    if (marked != (bins_[bin] != 0)) return "bin " + std::to_string(bin) + ": bitmap is wrong";
+    for (std::uint32_t n = bins_[bin]; n != 0; n = page(n).header().bin_next) {
+      if (page(n).header().bin != bin) return text_of(n, "listed in a bin that is not its own");
+      if (++listed > binned) return "bin " + std::to_string(bin) + ": list does not end";
+    }
+  }
+  return listed == binned ? std::nullopt : std::optional<std::string>("a page is in no list");
+}
+
+}  // namespace cacheismo::alloc

@@ -1,0 +1,115 @@
+// Arena: the pages of one region, and which of them has room for a chunk.
+//
+//   0          floor                          low             high      limit
+//   +------------+--- data pages (some empty) --+--- untouched --+---- data pages ----+
+//   | the owner's|                                                                    |
+//   +------------+--------------------------------------------------------------------+
+//   The owner (the index of store/) keeps [0, floor) for itself and moves the floor up and down by
+//   whole pages. Chunks are placed from the top down, so that the two meet only when all is full.
+//
+//   bins: pages with room, by free bytes in steps of 16; a bitmap finds the best fit in O(1)
+//
+//  1. A page is in exactly one bin, unless it is pinned, below the floor, or untouched.
+//  2. take() never moves a chunk to another page; it may slide chunks inside the page that it
+//  picks.
+//  3. Memory that was never needed is never touched: the region may be lazily backed.
+//
+// Cost: take and release are O(1) but for sliding (two copies of at most 4 KiB).
+// What it is not: it does not evict and does not know what links point at a chunk; moving chunks
+// between pages is the owner's work.
+
+#ifndef CACHEISMO_ALLOC_ARENA_H_
+#define CACHEISMO_ALLOC_ARENA_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "cacheismo/alloc/page.h"
+
+namespace cacheismo::alloc {
+
+struct ArenaStats {
+  std::uint64_t free_bytes = 0;  ///< in pages that hold chunks or are empty; untouched excluded
+  std::uint64_t untouched_pages = 0;
+  std::uint64_t slides = 0;  ///< pages that were slid together
+};
+
+class Arena {
+ public:
+  /// `region` is page-aligned in length (a rest is left unused) and outlives the arena. Requires at
+  /// least 4 pages and at most 2^24.
+  Arena(std::span<char> region, std::uint32_t floor_pages, SizeOf size_of);
+
+  [[nodiscard]] char* chunk(Handle handle) const {
+    return page(handle.page()).chunk(handle.slot());
+  }
+  [[nodiscard]] Kind kind(Handle handle) const { return page(handle.page()).kind(handle.slot()); }
+  [[nodiscard]] Page page(std::uint32_t number) const {
+    return Page(base_ + static_cast<std::size_t>(number) * page_bytes);
+  }
+  [[nodiscard]] char* floor_base() const { return base_; }
+  [[nodiscard]] std::uint32_t floor_pages() const { return floor_; }
+  [[nodiscard]] std::uint32_t page_count() const { return limit_; }
+
+  /// Takes `bytes` (rounded up to even) in the page that they fit best. nullopt: no page has them.
+  [[nodiscard]] std::optional<Handle> take(Kind kind, std::size_t bytes);
+
+  /// The same in this page, which must have the room (see Page::take) and may be out of every bin.
+  [[nodiscard]] Handle take_in(std::uint32_t page, Kind kind, std::size_t bytes);
+
+  void release(Handle handle);
+
+  /// Shortens the chunk to `bytes`; its first bytes must still tell the old size.
+  void shrink(Handle handle, std::size_t bytes);
+
+  /// What a chunk in a page may have at most, slot included; 0 for a page that takes none.
+  [[nodiscard]] std::size_t room(std::uint32_t page) const;
+
+  /// An unpinned page with the most room, within a bin's step; an empty or untouched one if there
+  /// is one.
+  [[nodiscard]] std::optional<std::uint32_t> roomiest();
+
+  /// A pinned page keeps all its chunks where they are. Pins count.
+  void pin(std::uint32_t page);
+  void unpin(std::uint32_t page);
+  [[nodiscard]] bool pinned(std::uint32_t page) const { return this->page(page).header().pins > 0; }
+
+  /// Takes a page out of its bin while the owner moves chunks out of it, and puts it back.
+  void unbin(std::uint32_t page);
+  void rebin(std::uint32_t page);
+
+  /// Moves the floor up over the page that stands there, which must be empty and unbinned, or
+  /// untouched; or down, which leaves an empty page behind.
+  void raise_floor();
+  void lower_floor();
+  [[nodiscard]] bool untouched(std::uint32_t page) const { return page >= floor_ && page < low_; }
+
+  [[nodiscard]] const ArenaStats& stats() const { return stats_; }
+
+  /// Walks every touched page; the first broken invariant.
+  [[nodiscard]] std::optional<std::string> audit() const;
+
+ private:
+  static constexpr std::size_t bin_step = 16;
+  static constexpr std::size_t bin_count = page_bytes / bin_step;
+
+  [[nodiscard]] std::optional<std::uint32_t> find_page(std::size_t need) const;
+  [[nodiscard]] std::optional<std::uint32_t> touch_page();
+  [[nodiscard]] std::optional<std::string> audit_page(std::uint32_t number) const;
+
+  char* base_;
+  SizeOf size_of_;
+  std::uint32_t limit_;
+  std::uint32_t floor_;
+  std::uint32_t low_;  ///< pages [floor_, low_) are untouched
+  std::array<std::uint64_t, bin_count / 64> bitmap_{};
+  std::array<std::uint32_t, bin_count> bins_{};
+  ArenaStats stats_;
+};
+
+}  // namespace cacheismo::alloc
+
+#endif  // CACHEISMO_ALLOC_ARENA_H_

@@ -1,0 +1,123 @@
+// Page: 4 KiB in which chunks may slide, because everybody holds slots and not addresses.
+//
+//   0        32                    heap_end              4096 - 2 * slot_count          4096
+//   +--------+-----------------------+--------- gap --------+--------------------------+
+//   | header | chunk | hole | chunk  |                      | slot n-1 | ... | slot 0  |
+//   +--------+-----------------------+----------------------+--------------------------+
+//
+//   slot (2 bytes)   used:  0 | piece | 0 0 | offset (12 bits)      free:  1 | 7 bits | next free
+//
+//  1. heap_end + 2 * slot_count <= 4096; chunks lie in [32, heap_end) and do not overlap.
+//  2. free_bytes = gap + holes.
+//  3. Chunks start at even offsets; a chunk's size is known to its owner (SizeOf), not stored here.
+//  4. While pins > 0 no chunk moves inside the page and none is moved out of it.
+//
+// What it is not: it does not know what a chunk holds, nor which page fits (arena.h).
+
+#ifndef CACHEISMO_ALLOC_PAGE_H_
+#define CACHEISMO_ALLOC_PAGE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cacheismo::alloc {
+
+inline constexpr std::size_t page_bytes = 4096;
+
+/// Names a chunk: page number and slot. 0 names none (page 0 never holds chunks).
+struct Handle {
+  std::uint32_t value = 0;
+  [[nodiscard]] std::uint32_t page() const { return value >> 8; }
+  [[nodiscard]] std::uint32_t slot() const { return value & 0xFF; }
+  explicit operator bool() const { return value != 0; }
+  bool operator==(const Handle&) const = default;
+};
+
+/// The two kinds of chunk, told apart without looking inside: an item, or a piece of a long value.
+enum class Kind : std::uint8_t { item, piece };
+
+/// Chunks start and end at even offsets.
+[[nodiscard]] constexpr std::size_t even(std::size_t bytes) {
+  return (bytes + 1) & ~std::size_t{1};
+}
+
+/// A chunk's size from its own first bytes, in bytes.
+using SizeOf = std::uint32_t (*)(Kind kind, const char* chunk);
+
+struct PageHeader {
+  std::uint16_t heap_end;
+  std::uint16_t free_bytes;
+  std::uint16_t slot_count;
+  std::uint16_t free_slot;  ///< first of the free slots, no_slot if none
+  std::uint16_t pins;
+  std::uint16_t bin;  ///< which list of arena.h the page is in, no_bin if none
+  std::uint32_t bin_previous;
+  std::uint32_t bin_next;
+  std::uint32_t earliest_expiry;  ///< the owner's: no chunk of the page expires before; 0: never
+  std::uint32_t wheel_previous;   ///< the owner's
+  std::uint32_t wheel_next;       ///< the owner's
+};
+static_assert(sizeof(PageHeader) == 32);
+
+inline constexpr std::uint16_t no_slot = 0xFFFF;
+inline constexpr std::uint16_t no_bin = 0xFFFF;
+inline constexpr std::size_t slots_max = 255;
+inline constexpr std::size_t slot_bytes = 2;
+
+/// Largest chunk: a page with nothing else in it.
+inline constexpr std::size_t chunk_bytes_max = page_bytes - sizeof(PageHeader) - slot_bytes;
+
+/// A view of one page's bytes; costs nothing to make.
+class Page {
+ public:
+  explicit Page(char* base) : base_(base) {}
+
+  [[nodiscard]] PageHeader& header() const { return *reinterpret_cast<PageHeader*>(base_); }
+  [[nodiscard]] std::size_t gap() const {
+    return page_bytes - header().slot_count * slot_bytes - header().heap_end;
+  }
+  [[nodiscard]] bool empty() const {
+    return header().free_bytes + header().slot_count * slot_bytes ==
+           page_bytes - sizeof(PageHeader);
+  }
+
+  /// Makes an empty page of whatever was there.
+  void format();
+
+  [[nodiscard]] bool used(std::uint32_t slot) const {
+    return slot < header().slot_count && (slot_word(slot) & free_mark) == 0;
+  }
+  [[nodiscard]] Kind kind(std::uint32_t slot) const {
+    return (slot_word(slot) & piece_mark) != 0 ? Kind::piece : Kind::item;
+  }
+  [[nodiscard]] char* chunk(std::uint32_t slot) const {
+    return base_ + (slot_word(slot) & offset_mask);
+  }
+
+  /// Takes a slot and `bytes` for it, sliding chunks together if the gap is too small. Requires
+  /// bytes + slot_bytes <= free_bytes, a free slot below slots_max, and pins == 0 unless the gap
+  /// suffices.
+  [[nodiscard]] std::uint32_t take(Kind kind, std::size_t bytes, SizeOf size_of);
+
+  /// Gives a chunk of `bytes` back. Its slot may be used again at once.
+  void release(std::uint32_t slot, std::size_t bytes);
+
+  /// Shortens a chunk from `before` to `after` bytes, both even.
+  void shrink(std::uint32_t slot, std::size_t before, std::size_t after);
+
+ private:
+  static constexpr std::uint16_t free_mark = 0x8000;
+  static constexpr std::uint16_t piece_mark = 0x4000;
+  static constexpr std::uint16_t offset_mask = 0x0FFF;
+
+  [[nodiscard]] std::uint16_t& slot_word(std::uint32_t slot) const {
+    return *reinterpret_cast<std::uint16_t*>(base_ + page_bytes - slot_bytes * (slot + 1));
+  }
+  void slide(SizeOf size_of);
+
+  char* base_;
+};
+
+}  // namespace cacheismo::alloc
+
+#endif  // CACHEISMO_ALLOC_PAGE_H_

@@ -1,0 +1,44 @@
+// ExpiryWheel: which pages hold items that expire soon. No bytes per item, 12 per page.
+//
+//   slot:  0   1   2  ...  4095            slot = second modulo 4096
+//          |       |
+//          page    page -> page            each page hangs at its earliest expiry
+//
+// A page whose turn is rounds away is passed over once a round (68 minutes). earliest_expiry is a
+// lower bound: removing an item does not move its page, the next visit does.
+
+#ifndef CACHEISMO_STORE_EXPIRY_WHEEL_H_
+#define CACHEISMO_STORE_EXPIRY_WHEEL_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "cacheismo/alloc/arena.h"
+#include "cacheismo/store/store.h"
+
+namespace cacheismo::store {
+
+class ExpiryWheel {
+ public:
+  explicit ExpiryWheel(alloc::Arena& arena) : arena_(&arena) {}
+
+  /// An item of this page expires at `expiry` (never is ignored).
+  void note(std::uint32_t page, Seconds expiry);
+  /// The page holds no item that expires any more.
+  void forget(std::uint32_t page);
+
+  /// The next page with something due at `now`, taken off the wheel; nullopt when there is none.
+  [[nodiscard]] std::optional<std::uint32_t> take_due(Seconds now);
+
+ private:
+  static constexpr std::uint32_t slots = 4096;
+
+  alloc::Arena* arena_;
+  std::uint32_t time_ = 1;  ///< seconds before this one are done
+  std::array<std::uint32_t, slots> heads_{};
+};
+
+}  // namespace cacheismo::store
+
+#endif  // CACHEISMO_STORE_EXPIRY_WHEEL_H_

@@ -1,0 +1,164 @@
+// Item: the bytes of one item and of one piece of a long value, inside a chunk of alloc/.
+//
+//   item    0        24        +8          +4             +8                    key    value
+//           +--------+---------+-----------+--------------+---------------------+------+---------+
+//           | header | CAS     | client    | value bytes, | key                 | value          |
+//           |        | if has  | flags, if | first piece, | key_bytes           | inline_bytes   |
+//           |        | _cas    | has_flags | if split     |                     |                |
+//           +--------+---------+-----------+--------------+---------------------+----------------+
+//   piece   0                      10
+//           +----------------------+----------------------------+
+//           | previous, next, size | bytes of the value         |
+//           +----------------------+----------------------------+
+//
+// A value is inline while the whole item fits in inline_item_bytes_max, else it lies in pieces and
+// inline_bytes is 0. An item therefore costs 24 bytes, 2 for its slot and 3 to 4 in the index; 8
+// more once somebody asks for its CAS value, 4 for client flags other than 0.
+//
+// Integers are in the machine's order and at even addresses only (packed).
+
+#ifndef CACHEISMO_STORE_ITEM_H_
+#define CACHEISMO_STORE_ITEM_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "cacheismo/alloc/page.h"
+#include "cacheismo/base/bytes.h"
+
+namespace cacheismo::store {
+
+using alloc::Handle;
+using alloc::Kind;
+
+struct __attribute__((packed, aligned(2))) ItemHeader {
+  std::uint32_t lru_previous;  ///< towards the most recent
+  std::uint32_t lru_next;      ///< towards the least recent
+  std::uint32_t hash_next;
+  std::uint32_t expiry;
+  std::uint32_t last_access;
+  std::uint16_t inline_bytes;
+  std::uint8_t key_bytes;
+  std::uint8_t bits;
+};
+static_assert(sizeof(ItemHeader) == 24);
+
+struct __attribute__((packed, aligned(2))) SplitValue {
+  std::uint32_t bytes;
+  std::uint32_t first;
+};
+static_assert(sizeof(SplitValue) == 8);
+
+struct __attribute__((packed, aligned(2))) PieceHeader {
+  std::uint32_t previous;  ///< a piece, the item (its kind tells), or 0 in a draft
+  std::uint32_t next;
+  std::uint16_t bytes;
+};
+static_assert(sizeof(PieceHeader) == 10);
+
+namespace bits {
+inline constexpr std::uint8_t fetched = 1;
+inline constexpr std::uint8_t stale = 2;
+inline constexpr std::uint8_t token_sent = 4;
+inline constexpr std::uint8_t has_cas = 8;
+inline constexpr std::uint8_t has_flags = 16;
+inline constexpr std::uint8_t split = 32;
+inline constexpr std::uint8_t pinned = 64;
+inline constexpr std::uint8_t layout = has_cas | has_flags | split;
+}  // namespace bits
+
+/// Items up to this size, header and key included, stay in one chunk: small enough for a few of
+/// them to fill a page well, large enough that most values of a cache are read in one go.
+inline constexpr std::size_t inline_item_bytes_max = 1024;
+
+/// A piece is not made smaller than this unless the value ends, so that its 12 bytes of header and
+/// slot stay below 3%.
+inline constexpr std::size_t piece_value_bytes_min = 512;
+
+inline constexpr std::size_t piece_value_bytes_max = alloc::chunk_bytes_max - sizeof(PieceHeader);
+
+/// Bytes of an item's chunk with these optional parts.
+[[nodiscard]] constexpr std::size_t item_bytes(std::uint8_t layout, std::size_t key_bytes,
+                                               std::size_t inline_bytes) {
+  return sizeof(ItemHeader) + ((layout & bits::has_cas) != 0 ? 8u : 0u) +
+         ((layout & bits::has_flags) != 0 ? 4u : 0u) +
+         ((layout & bits::split) != 0 ? sizeof(SplitValue) : 0u) + key_bytes + inline_bytes;
+}
+
+/// A view of one item's chunk; costs nothing to make, dies when the chunk moves.
+class Item {
+ public:
+  explicit Item(char* chunk) : chunk_(chunk) {}
+
+  [[nodiscard]] ItemHeader& header() const { return *reinterpret_cast<ItemHeader*>(chunk_); }
+  [[nodiscard]] bool has(std::uint8_t bit) const { return (header().bits & bit) != 0; }
+  void set(std::uint8_t bit) const { header().bits |= bit; }
+  void clear(std::uint8_t bit) const {
+    header().bits = static_cast<std::uint8_t>(header().bits & ~bit);
+  }
+
+  [[nodiscard]] std::size_t chunk_bytes() const {
+    return item_bytes(header().bits, header().key_bytes, header().inline_bytes);
+  }
+  [[nodiscard]] Bytes key() const { return {chunk_ + key_offset(), header().key_bytes}; }
+  [[nodiscard]] MutableBytes inline_value() const {
+    return {chunk_ + key_offset() + header().key_bytes, header().inline_bytes};
+  }
+  [[nodiscard]] std::uint64_t value_bytes() const {
+    return has(bits::split) ? split().bytes : header().inline_bytes;
+  }
+  [[nodiscard]] SplitValue& split() const {
+    return *reinterpret_cast<SplitValue*>(chunk_ + key_offset() - sizeof(SplitValue));
+  }
+  /// 0 while none was assigned.
+  [[nodiscard]] std::uint64_t cas() const {
+    std::uint64_t value = 0;
+    if (has(bits::has_cas)) std::memcpy(&value, chunk_ + sizeof(ItemHeader), sizeof value);
+    return value;
+  }
+  void set_cas(std::uint64_t value) const {
+    std::memcpy(chunk_ + sizeof(ItemHeader), &value, sizeof value);
+  }
+  [[nodiscard]] std::uint32_t client_flags() const {
+    std::uint32_t value = 0;
+    if (has(bits::has_flags)) std::memcpy(&value, chunk_ + flags_offset(), sizeof value);
+    return value;
+  }
+  void set_client_flags(std::uint32_t value) const {
+    if (has(bits::has_flags)) std::memcpy(chunk_ + flags_offset(), &value, sizeof value);
+  }
+
+ private:
+  [[nodiscard]] std::size_t flags_offset() const {
+    return sizeof(ItemHeader) + (has(bits::has_cas) ? 8u : 0u);
+  }
+  [[nodiscard]] std::size_t key_offset() const { return item_bytes(header().bits, 0, 0); }
+
+  char* chunk_;
+};
+
+/// A view of one piece's chunk.
+class Piece {
+ public:
+  explicit Piece(char* chunk) : chunk_(chunk) {}
+  [[nodiscard]] PieceHeader& header() const { return *reinterpret_cast<PieceHeader*>(chunk_); }
+  [[nodiscard]] MutableBytes value() const {
+    return {chunk_ + sizeof(PieceHeader), header().bytes};
+  }
+
+ private:
+  char* chunk_;
+};
+
+/// alloc::SizeOf for both kinds.
+[[nodiscard]] inline std::uint32_t chunk_bytes(Kind kind, const char* chunk) {
+  char* bytes = const_cast<char*>(chunk);
+  return static_cast<std::uint32_t>(kind == Kind::item
+                                        ? Item(bytes).chunk_bytes()
+                                        : sizeof(PieceHeader) + Piece(bytes).header().bytes);
+}
+
+}  // namespace cacheismo::store
+
+#endif  // CACHEISMO_STORE_ITEM_H_

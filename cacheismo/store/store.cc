@@ -1,0 +1,241 @@
+#include "cacheismo/store/store.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cacheismo/base/check.h"
+#include "cacheismo/base/limits.h"
+#include "cacheismo/store/body.h"
+
+namespace cacheismo::store {
+
+Store::Store(std::span<char> region, const StoreOptions& options) {
+  CHECK_GE(options.limit_bytes, limits::arena_bytes_min);
+  CHECK_LE(options.limit_bytes, limits::arena_bytes_max);
+  CHECK_LE(options.limit_bytes, region.size());
+  body_ = std::make_unique<Body>(region, options);
+}
+
+Store::~Store() = default;
+
+// ---- Keys
+// ----------------------------------------------------------------------------------------
+
+Key Store::key(Bytes bytes) const { return {bytes, body_->table.index().hash(bytes)}; }
+
+void Store::prefetch(const Key& key) const { body_->table.index().prefetch(key.hash); }
+
+// ---- Reading
+// -------------------------------------------------------------------------------------
+
+std::optional<ItemView> Store::get(const Key& key, Seconds now) {
+  const Handle handle = body_->find(key, now);
+  if (!handle) return std::nullopt;
+  body_->table.touch_recency(handle, now, true);
+  return body_->table.view(handle);
+}
+
+std::optional<ItemView> Store::peek(const Key& key, Seconds now) {
+  const Handle handle = body_->find(key, now);
+  return handle ? std::optional(body_->table.view(handle)) : std::nullopt;
+}
+
+std::optional<ItemView> Store::touch(const Key& key, Seconds expiry, Seconds now) {
+  const Handle handle = body_->find(key, now);
+  if (!handle) return std::nullopt;
+  body_->table.set_expiry(handle, expiry);
+  body_->table.touch_recency(handle, now, true);
+  return body_->table.view(handle);
+}
+
+MetaGet Store::meta_get(const Key& key, const MetaGetRule& rule, Seconds now) {
+  MetaGet result;
+  Table& table = body_->table;
+  Handle handle = body_->find(key, now);
+  if (!handle) {
+    if (!rule.vivify) return result;
+    const ItemSpec spec{.client_flags = 0,
+                        .expiry = *rule.vivify,
+                        .cas = rule.assign_cas.value_or(0),
+                        .state = bits::token_sent};
+    handle = table.create(key, spec, 0, now);
+    if (!handle) return result;
+    result.hit = result.won = result.vivified = true;
+    result.before = result.item = table.view(handle);
+    return result;
+  }
+  result.hit = true;
+  result.before = table.view(handle);
+  if (rule.new_expiry) table.set_expiry(handle, *rule.new_expiry);
+  const Item item = table.item(handle);
+  result.token_sent = item.has(bits::token_sent);
+  result.stale = item.has(bits::stale);
+  const std::uint32_t expiry = item.header().expiry;
+  const bool due = rule.recache_below_seconds && expiry != 0 &&
+                   (expiry <= now.value || expiry - now.value < *rule.recache_below_seconds);
+  if (!result.token_sent && (result.stale || due)) {
+    result.won = true;
+    item.set(bits::token_sent);
+  }
+  if (rule.bump) table.touch_recency(handle, now, true);
+  result.item = table.view(handle);
+  return result;
+}
+
+std::uint64_t Store::cas(ItemView& item) {
+  Table& table = body_->table;
+  const Handle handle{item.handle_};
+  if (const std::uint64_t known = table.item(handle).cas()) return known;
+  const std::uint64_t fresh = ++body_->last_cas;
+  const Handle moved = table.assign_cas(handle, fresh);
+  // Without memory for it the value is not kept: a later compare fails, which is always allowed.
+  item = table.view(moved ? moved : handle);
+  return fresh;
+}
+
+void Store::copy_value(const ItemView& item, std::uint64_t offset, MutableBytes out) const {
+  CHECK_LE(offset + out.size(), item.value_bytes_);
+  if (out.empty()) return;
+  if (!item.in_pieces_) {
+    std::memcpy(out.data(), item.value_.data() + offset, out.size());
+    return;
+  }
+  const SplitValue split = body_->table.item(Handle{item.handle_}).split();
+  body_->table.pieces().copy(Handle{split.first}, offset, out);
+}
+
+Pin Store::pin(const ItemView& item) {
+  Body::PinRecord record{.item = Handle{item.handle_}, .cursor = {}};
+  if (item.in_pieces_) record.cursor.piece = Handle{body_->table.item(record.item).split().first};
+  body_->table.pin(record.item);
+  return Pin{body_->pins.add(record)};
+}
+
+void Store::unpin(Pin pin) {
+  body_->table.unpin(body_->pins.at(pin.handle).item);
+  body_->pins.remove(pin.handle);
+}
+
+std::size_t Store::views(Pin pin, std::uint64_t offset, std::span<Bytes> out) const {
+  Body::PinRecord& record = body_->pins.at(pin.handle);
+  const Item item = body_->table.item(record.item);
+  CHECK_LT(offset, item.value_bytes());
+  if (!item.has(bits::split)) {
+    const MutableBytes value = item.inline_value();
+    out[0] = Bytes(value.data() + offset, value.size() - static_cast<std::size_t>(offset));
+    return 1;
+  }
+  if (offset < record.cursor.start) record.cursor = {Handle{item.split().first}, 0};
+  return body_->table.pieces().views(record.cursor, offset, out);
+}
+
+// ---- Drafts
+// --------------------------------------------------------------------------------------
+
+Result<Draft, Outcome> Store::begin(const Key& key, std::uint64_t value_bytes, Seconds now) {
+  CHECK_GT(value_bytes, 0u);
+  body_->begin_verb(now);
+  if (!body_->fits(key.bytes.size(), value_bytes)) return failure(Outcome::too_large);
+  Body::DraftRecord record;
+  record.key_bytes = static_cast<std::uint8_t>(key.bytes.size());
+  std::memcpy(record.key, key.bytes.data(), key.bytes.size());
+  record.hash = key.hash;
+  record.value_bytes = value_bytes;
+  return Draft{body_->drafts.add(record)};
+}
+
+std::size_t Store::windows(Draft draft, std::uint64_t offset, std::span<MutableBytes> out,
+                           Seconds now) {
+  body_->begin_verb(now);
+  Body::DraftRecord& record = body_->drafts.at(draft.handle);
+  CHECK_LT(offset, record.value_bytes);
+  // A window a piece: enough pieces for `out`, of which the first may be half full.
+  const std::uint64_t ahead = std::min<std::uint64_t>(
+      record.value_bytes, offset + (out.size() - 1) * piece_value_bytes_max + 1);
+  while (record.taken_bytes < ahead) {
+    if (!body_->extend(record)) break;
+  }
+  if (record.taken_bytes <= offset) return 0;
+  return body_->table.pieces().views(record.cursor, offset, out);
+}
+
+PutResult Store::commit(Draft draft, const PutRule& rule, Seconds now) {
+  Body::DraftRecord record = body_->drafts.at(draft.handle);
+  CHECK_EQ(record.taken_bytes, record.value_bytes);
+  body_->drafts.remove(draft.handle);
+  const Key key{Bytes(record.key, record.key_bytes), record.hash};
+  const PutResult result = body_->put(key, rule, {.bytes = {}, .draft = &record}, now);
+  body_->discard(record);
+  return result;
+}
+
+void Store::abandon(Draft draft) {
+  Body::DraftRecord record = body_->drafts.at(draft.handle);
+  body_->drafts.remove(draft.handle);
+  body_->discard(record);
+}
+
+// ---- Writing
+// -------------------------------------------------------------------------------------
+
+PutResult Store::put(const Key& key, const PutRule& rule, Bytes value, Seconds now) {
+  return body_->put(key, rule, {.bytes = value, .draft = nullptr}, now);
+}
+
+ArithmeticResult Store::arithmetic(const Key& key, const ArithmeticRule& rule, Seconds now) {
+  return body_->arithmetic(key, rule, now);
+}
+
+Outcome Store::remove(const Key& key, const RemoveRule& rule, Seconds now) {
+  return body_->remove(key, rule, now);
+}
+
+void Store::flush(Seconds at, Seconds now) {
+  body_->flush_at = at;
+  body_->begin_verb(now);
+}
+
+// ---- Upkeep
+// --------------------------------------------------------------------------------------
+
+bool Store::maintain(Budget budget, Seconds now) {
+  body_->begin_verb(now);
+  return body_->table.maintain(budget, now);
+}
+
+bool Store::set_limit(std::uint64_t limit_bytes, Seconds) {
+  // The arena was sized at the start; only the size that it has can be confirmed.
+  return limit_bytes == body_->table.limit_bytes();
+}
+
+std::uint64_t Store::scan(std::uint64_t cursor, std::uint32_t items_max, Visitor& visitor,
+                          Seconds now) {
+  body_->begin_verb(now);
+  const Table& table = body_->table;
+  body_->table.hold_shape(Seconds{now.value + 60});
+  std::uint32_t seen = 0;
+  auto bucket = static_cast<std::uint32_t>(cursor);
+  for (; bucket < table.index().buckets() && seen < items_max; ++bucket) {
+    for (Handle handle = table.index().head(bucket); handle;
+         handle = Handle{table.item(handle).header().hash_next}) {
+      ++seen;
+      const std::uint32_t expiry = table.item(handle).header().expiry;
+      if (expiry == 0 || expiry > now.value) visitor.visit(table.view(handle));
+    }
+  }
+  if (bucket < table.index().buckets()) return bucket;
+  body_->table.hold_shape(never);
+  return 0;
+}
+
+StoreStats Store::stats() const { return body_->table.stats(); }
+
+void Store::reset_stats() {
+  const std::uint64_t total_items = body_->table.counters().total_items;
+  body_->table.counters() = StoreStats{};
+  body_->table.counters().total_items = total_items;
+}
+
+std::optional<std::string> Store::audit() const { return body_->audit(); }
+
+}  // namespace cacheismo::store

@@ -1,0 +1,297 @@
+#include "cacheismo/store/table.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cacheismo/base/check.h"
+
+namespace cacheismo::store {
+
+Table::Table(std::span<char> region, const StoreOptions& options)
+    : arena_(region.first(static_cast<std::size_t>(options.limit_bytes)), 1, chunk_bytes),
+      index_(arena_, options.hash_seed),
+      live_(arena_),
+      dead_(arena_),
+      wheel_(arena_),
+      pieces_(arena_),
+      evict_(options.evict),
+      limit_bytes_(options.limit_bytes) {}
+
+// ---- Finding and changing
+// ------------------------------------------------------------------------
+
+bool Table::expired(const Item& item) const {
+  return item.header().expiry != 0 && item.header().expiry <= now_.value;
+}
+
+void Table::count_reclaimed(const Item& item) {
+  if (!item.has(bits::fetched)) ++counters_.expired_unfetched;
+  ++counters_.reclaimed;
+}
+
+Handle Table::find(const Key& key) {
+  const Handle handle = index_.find(key);
+  if (!handle) return handle;
+  const Item found = item(handle);
+  if (!expired(found)) return handle;
+  count_reclaimed(found);
+  drop(handle);
+  return Handle{};
+}
+
+void Table::touch_recency(Handle handle, Seconds now, bool fetched) {
+  live_.bump(handle);
+  const Item touched = item(handle);
+  touched.header().last_access = now.value;
+  if (fetched) touched.set(bits::fetched);
+}
+
+void Table::set_expiry(Handle handle, Seconds expiry) {
+  item(handle).header().expiry = expiry.value;
+  wheel_.note(handle.page(), expiry);
+}
+
+Handle Table::create(const Key& key, const ItemSpec& spec, std::size_t value_bytes, Seconds now) {
+  return make(key, spec, 0, value_bytes, SplitValue{}, now);
+}
+
+Handle Table::create_split(const Key& key, const ItemSpec& spec, Handle first,
+                           std::uint64_t value_bytes, Seconds now) {
+  const SplitValue split{static_cast<std::uint32_t>(value_bytes), first.value};
+  const Handle made = make(key, spec, bits::split, 0, split, now);
+  if (made) pieces_.at(first).header().previous = made.value;
+  return made;
+}
+
+Handle Table::make(const Key& key, const ItemSpec& spec, std::uint8_t layout,
+                   std::size_t inline_bytes, const SplitValue& split, Seconds now) {
+  if (spec.cas != 0) layout |= bits::has_cas;
+  if (spec.client_flags != 0) layout |= bits::has_flags;
+  // Before the item exists, so that making room for a page of the index cannot touch it.
+  if (index_.wants_growth()) grow_index();
+  const auto taken = take(Kind::item, item_bytes(layout, key.bytes.size(), inline_bytes));
+  if (!taken) return Handle{};
+  const Item made = item(*taken);
+  made.header() = ItemHeader{.lru_previous = 0,
+                             .lru_next = 0,
+                             .hash_next = 0,
+                             .expiry = spec.expiry.value,
+                             .last_access = now.value,
+                             .inline_bytes = static_cast<std::uint16_t>(inline_bytes),
+                             .key_bytes = static_cast<std::uint8_t>(key.bytes.size()),
+                             .bits = static_cast<std::uint8_t>(layout | spec.state)};
+  if (spec.cas != 0) made.set_cas(spec.cas);
+  made.set_client_flags(spec.client_flags);
+  if ((layout & bits::split) != 0) made.split() = split;
+  std::memcpy(const_cast<char*>(made.key().data()), key.bytes.data(), key.bytes.size());
+  index_.insert(*taken, key.hash);
+  live_.push_front(*taken);
+  wheel_.note(taken->page(), spec.expiry);
+  live_bytes_ += footprint(*taken);
+  user_bytes_ += key.bytes.size() + made.value_bytes();
+  ++counters_.total_items;
+  return *taken;
+}
+
+bool Table::rewrite(Handle handle, const ItemSpec& spec, std::size_t value_bytes, Seconds now) {
+  const Item old = item(handle);
+  if (old.has(bits::split | bits::pinned)) return false;
+  const auto layout = static_cast<std::uint8_t>((spec.cas != 0 ? bits::has_cas : 0) |
+                                                (spec.client_flags != 0 ? bits::has_flags : 0));
+  if (layout != (old.header().bits & bits::layout)) return false;
+  const std::size_t before = old.header().inline_bytes;
+  const std::size_t fixed = item_bytes(layout, old.header().key_bytes, 0);
+  if (alloc::even(fixed + value_bytes) != alloc::even(fixed + before)) return false;
+  ItemHeader& header = old.header();
+  header.inline_bytes = static_cast<std::uint16_t>(value_bytes);
+  header.bits = static_cast<std::uint8_t>(layout | spec.state);
+  if (spec.cas != 0) old.set_cas(spec.cas);
+  old.set_client_flags(spec.client_flags);
+  set_expiry(handle, spec.expiry);
+  touch_recency(handle, now, false);
+  live_bytes_ += value_bytes - before;
+  user_bytes_ += value_bytes - before;
+  ++counters_.total_items;
+  return true;
+}
+
+Handle Table::assign_cas(Handle handle, std::uint64_t cas) {
+  if (item(handle).has(bits::has_cas)) {
+    item(handle).set_cas(cas);
+    return handle;
+  }
+  // The source must neither move nor be evicted while room is made for its larger copy. A pinned
+  // item cannot move at all, so it has no copy; its readers hold its bytes, not its header.
+  if (item(handle).has(bits::pinned)) return Handle{};
+  pin(handle);
+  const std::size_t bytes = item(handle).chunk_bytes() + 8;
+  const auto taken = take(Kind::item, bytes);
+  unpin(handle);
+  if (!taken) return Handle{};
+  const Item from = item(handle);
+  char* to = arena_.chunk(*taken);
+  const std::size_t tail = from.chunk_bytes() - sizeof(ItemHeader);
+  std::memcpy(to, &from.header(), sizeof(ItemHeader));
+  std::memcpy(to + sizeof(ItemHeader) + 8, arena_.chunk(handle) + sizeof(ItemHeader), tail);
+  item(*taken).set(bits::has_cas);
+  item(*taken).set_cas(cas);
+  live_bytes_ += 8;
+  move_item_links(handle, *taken);
+  arena_.release(handle);
+  return *taken;
+}
+
+void Table::unlink(Handle handle) {
+  const Item gone = item(handle);
+  const bool was_live = index_.remove(handle, index_.hash(gone.key()));
+  CHECK(was_live);
+  live_.remove(handle);
+  live_bytes_ -= footprint(handle);
+  user_bytes_ -= gone.header().key_bytes + gone.value_bytes();
+}
+
+void Table::drop(Handle handle) {
+  unlink(handle);
+  if (!item(handle).has(bits::pinned)) return free_memory(handle);
+  pins_[handle.value].orphan = true;
+  orphan_bytes_ += footprint(handle);
+}
+
+void Table::drop_dead(Handle handle) {
+  dead_.remove(handle);
+  if (!item(handle).has(bits::pinned)) return free_memory(handle);
+  pins_[handle.value].orphan = true;
+  orphan_bytes_ += footprint(handle);
+}
+
+void Table::free_memory(Handle handle) {
+  if (item(handle).has(bits::split)) pieces_.release(Handle{item(handle).split().first});
+  arena_.release(handle);
+}
+
+std::uint64_t Table::footprint(Handle handle) const {
+  const Item measured = item(handle);
+  std::uint64_t bytes = measured.chunk_bytes() + alloc::slot_bytes;
+  if (measured.has(bits::split)) {
+    // Pieces are large; the last one may be short. Their headers are counted as if none were.
+    const std::uint64_t value = measured.split().bytes;
+    bytes += value + (value + piece_value_bytes_max - 1) / piece_value_bytes_max *
+                         (sizeof(PieceHeader) + alloc::slot_bytes);
+  }
+  return bytes;
+}
+
+// ---- Pins
+// ----------------------------------------------------------------------------------------
+
+void Table::pin(Handle handle) {
+  const Item held = item(handle);
+  PinCount& pins = pins_[handle.value];
+  if (pins.count++ > 0) return;
+  held.set(bits::pinned);
+  arena_.pin(handle.page());
+  if (held.has(bits::split)) pieces_.pin(Handle{held.split().first});
+}
+
+void Table::unpin(Handle handle) {
+  const auto found = pins_.find(handle.value);
+  CHECK(found != pins_.end());
+  if (--found->second.count > 0) return;
+  const bool orphan = found->second.orphan;
+  pins_.erase(found);
+  const Item held = item(handle);
+  held.clear(bits::pinned);
+  arena_.unpin(handle.page());
+  if (held.has(bits::split)) pieces_.unpin(Handle{held.split().first});
+  if (!orphan) return;
+  orphan_bytes_ -= footprint(handle);
+  free_memory(handle);
+}
+
+// ---- Upkeep
+// --------------------------------------------------------------------------------------
+
+void Table::flush() {
+  live_.absorb(dead_);
+  std::swap(live_, dead_);
+  index_.reset();
+  live_bytes_ = 0;
+  user_bytes_ = 0;
+}
+
+void Table::reclaim_expired(std::uint32_t number, Seconds now, std::uint32_t& left) {
+  const alloc::Page page = arena_.page(number);
+  Seconds earliest = never;
+  for (std::uint32_t slot = 0; slot < page.header().slot_count; ++slot) {
+    if (!page.used(slot) || page.kind(slot) != Kind::item) continue;
+    const Handle handle{number << 8 | slot};
+    const Seconds expiry{item(handle).header().expiry};
+    if (expiry == never) continue;
+    if (left > 0 && expiry <= now) {
+      const Key key{item(handle).key(), index_.hash(item(handle).key())};
+      if (index_.find(key) != handle) continue;  // dead or an orphan: others reclaim it
+      count_reclaimed(item(handle));
+      --left;
+      drop(handle);
+    } else if (earliest == never || expiry < earliest) {
+      earliest = expiry;
+    }
+  }
+  wheel_.note(number, earliest);
+}
+
+bool Table::maintain(Budget budget, Seconds now) {
+  std::uint32_t left = budget.items;
+  while (left > 0 && dead_.tail()) {
+    drop_dead(dead_.tail());
+    --left;
+  }
+  while (left > 0) {
+    const auto page = wheel_.take_due(now);
+    if (!page) break;
+    --left;
+    reclaim_expired(*page, now, left);
+  }
+  // A scan that is under way would miss what a merge moves behind it.
+  for (; left > 0 && now >= keep_buckets_until_ && index_.wants_shrinking(); --left)
+    index_.merge_one();
+  while (left > 0 && give_back_index_page()) --left;
+  return left == 0;
+}
+
+// ---- Looking
+// ---------------------------------------------------------------------------------------
+
+ItemView Table::view(Handle handle) const {
+  const Item seen = item(handle);
+  ItemView view;
+  view.key_ = seen.key();
+  view.in_pieces_ = seen.has(bits::split);
+  if (!view.in_pieces_) {
+    const MutableBytes value = seen.inline_value();
+    view.value_ = Bytes(value.data(), value.size());
+  }
+  view.value_bytes_ = seen.value_bytes();
+  view.handle_ = handle.value;
+  view.client_flags_ = seen.client_flags();
+  view.expiry_ = Seconds{seen.header().expiry};
+  view.last_access_ = Seconds{seen.header().last_access};
+  view.fetched_ = seen.has(bits::fetched);
+  view.stale_ = seen.has(bits::stale);
+  view.token_sent_ = seen.has(bits::token_sent);
+  return view;
+}
+
+StoreStats Table::stats() const {
+  StoreStats stats = counters_;
+  stats.items = index_.items();
+  stats.bytes = live_bytes_;
+  stats.user_bytes = user_bytes_;
+  stats.limit_bytes = limit_bytes_;
+  stats.pinned_bytes = orphan_bytes_;
+  stats.draft_bytes = draft_bytes_;
+  stats.index_bytes = std::uint64_t{arena_.floor_pages()} * alloc::page_bytes;
+  return stats;
+}
+
+}  // namespace cacheismo::store

@@ -1,0 +1,149 @@
+// Table: items in the arena, found by key, in the order of use. The store's body; Store has the
+// verbs.
+//
+//   Index --handle--> item chunk --first--> piece chunk --> piece chunk
+//                       |  ^
+//                     Recency (live, dead)       ExpiryWheel (pages)
+//
+//  1. A live item is in the index and in the live list; a dead one (flushed) in the dead list only.
+//  2. Memory for a chunk comes from the page that fits best; else chunks of the roomiest page are
+//  moved
+//     into other pages' holes; else the dead, then the least recently used items go, one at a time.
+//  3. Pinned items and drafts keep their place; a pinned item that is dropped becomes an orphan:
+//  out of
+//     index and lists, its bytes kept until its last pin goes.
+//  4. live_bytes_ is the sum of the chunks of live items, slots included.
+//
+// Cost: find reads a bucket and about 1.6 items. A put moves at most a page's worth of bytes for
+// itself and one for the index. Outside the arena it keeps a record per pin and per draft, of which
+// a node has at most two a connection.
+
+#ifndef CACHEISMO_STORE_TABLE_H_
+#define CACHEISMO_STORE_TABLE_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "cacheismo/alloc/arena.h"
+#include "cacheismo/store/expiry_wheel.h"
+#include "cacheismo/store/index.h"
+#include "cacheismo/store/item.h"
+#include "cacheismo/store/pieces.h"
+#include "cacheismo/store/recency.h"
+#include "cacheismo/store/store.h"
+
+namespace cacheismo::store {
+
+/// What a new item carries besides key and value.
+struct ItemSpec {
+  std::uint32_t client_flags = 0;
+  Seconds expiry = never;
+  std::uint64_t cas = 0;   ///< 0: none yet
+  std::uint8_t state = 0;  ///< of bits::stale, token_sent, fetched
+};
+
+class Table {
+ public:
+  Table(std::span<char> region, const StoreOptions& options);
+
+  [[nodiscard]] Index& index() { return index_; }
+  [[nodiscard]] const Index& index() const { return index_; }
+  [[nodiscard]] Item item(Handle handle) const { return Item(arena_.chunk(handle)); }
+  [[nodiscard]] const Pieces& pieces() const { return pieces_; }
+  [[nodiscard]] ItemView view(Handle handle) const;
+
+  /// What time it is for everything until the next call: which victims have expired anyway.
+  void set_time(Seconds now) { now_ = now; }
+
+  /// The live item, none if it has expired (which reclaims it) or does not exist.
+  [[nodiscard]] Handle find(const Key& key);
+  void touch_recency(Handle handle, Seconds now, bool fetched);
+  void set_expiry(Handle handle, Seconds expiry);
+
+  /// A new item with an inline value of `value_bytes`, whose bytes the caller writes. none: no
+  /// memory. Requires that no item has this key.
+  [[nodiscard]] Handle create(const Key& key, const ItemSpec& spec, std::size_t value_bytes,
+                              Seconds now);
+  /// The same with a value in the pieces that start at `first`, which then belong to the item.
+  [[nodiscard]] Handle create_split(const Key& key, const ItemSpec& spec, Handle first,
+                                    std::uint64_t value_bytes, Seconds now);
+  /// Makes an item carry another value of `value_bytes`, which the caller writes, in the chunk that
+  /// it has. False, and nothing happened: the chunk does not suit, or readers hold it.
+  [[nodiscard]] bool rewrite(Handle handle, const ItemSpec& spec, std::size_t value_bytes,
+                             Seconds now);
+  /// Gives the item a CAS value, moving it if it has no place for one. none: no memory, unchanged.
+  [[nodiscard]] Handle assign_cas(Handle handle, std::uint64_t cas);
+
+  /// Takes a live item out of everything. Its memory is free, or will be with its last pin.
+  void drop(Handle handle);
+
+  /// A piece behind `previous` (none: the first), of at most `wanted` value bytes, pinned. none: no
+  /// memory.
+  [[nodiscard]] Handle add_piece(Handle previous, std::uint64_t wanted);
+
+  // Pins, by item.
+  void pin(Handle handle);
+  void unpin(Handle handle);
+
+  void flush();
+  bool maintain(Budget budget, Seconds now);
+
+  [[nodiscard]] StoreStats& counters() { return counters_; }
+  [[nodiscard]] StoreStats stats() const;
+  void note_draft_bytes(std::int64_t change) { draft_bytes_ += static_cast<std::uint64_t>(change); }
+  [[nodiscard]] std::uint64_t draft_bytes() const { return draft_bytes_; }
+  [[nodiscard]] std::uint64_t limit_bytes() const { return limit_bytes_; }
+  void hold_shape(Seconds until) { keep_buckets_until_ = until; }
+
+  [[nodiscard]] std::optional<std::string> audit() const;
+
+ private:
+  [[nodiscard]] std::optional<Handle> take(Kind kind, std::size_t bytes);
+  [[nodiscard]] std::optional<std::uint32_t> make_room(std::size_t need);
+  [[nodiscard]] bool move_chunk(Handle from);
+  void move_item_links(Handle from, Handle to);
+  [[nodiscard]] bool evict_one();
+  [[nodiscard]] bool vacate(std::uint32_t page);
+  void grow_index();
+  /// A page of the index that it does not use any more, back to the chunks. False: none.
+  bool give_back_index_page();
+  [[nodiscard]] Handle make(const Key& key, const ItemSpec& spec, std::uint8_t layout,
+                            std::size_t inline_bytes, const SplitValue& split, Seconds now);
+  void unlink(Handle handle);
+  [[nodiscard]] bool expired(const Item& item) const;
+  void count_reclaimed(const Item& item);
+  void free_memory(Handle handle);
+  void drop_dead(Handle handle);
+  void reclaim_expired(std::uint32_t page, Seconds now, std::uint32_t& left);
+  [[nodiscard]] std::uint64_t footprint(Handle handle) const;
+  [[nodiscard]] std::optional<std::string> audit_item(Handle handle) const;
+
+  alloc::Arena arena_;
+  Index index_;
+  Recency live_;
+  Recency dead_;
+  ExpiryWheel wheel_;
+  Pieces pieces_;
+  bool evict_;
+  Seconds now_;
+  std::uint64_t limit_bytes_;
+  std::uint64_t live_bytes_ = 0;
+  std::uint64_t user_bytes_ = 0;
+  std::uint64_t draft_bytes_ = 0;
+  std::uint64_t orphan_bytes_ = 0;
+  Seconds keep_buckets_until_;
+  struct PinCount {
+    std::uint32_t count = 0;
+    bool orphan = false;
+  };
+  std::unordered_map<std::uint32_t, PinCount> pins_;  ///< looked up by handle only, never iterated
+  StoreStats counters_;
+};
+
+}  // namespace cacheismo::store
+
+#endif  // CACHEISMO_STORE_TABLE_H_
