@@ -80,7 +80,7 @@ Result<std::uint32_t, io::Error> Network::find_listener(std::uint16_t from,
                                                     : hosts_[listener.host].ip == address.host;
     if (there && listener.address.port == address.port) return static_cast<std::uint32_t>(index);
   }
-  if (address.kind == io::Address::Kind::unix_socket) return failure(io::Error::unreachable);
+  if (address.kind == io::Address::Kind::unix_socket) return failure(io::Error::refused);
   return failure(known ? io::Error::refused : io::Error::unreachable);
 }
 
@@ -206,7 +206,7 @@ void Network::write(End end, std::span<const Bytes> views, std::uint64_t count,
   Pipe& pipe = outgoing(end);
   for (Bytes view : views) {
     view = view.substr(0, std::min<std::uint64_t>(view.size(), count));
-    if (view.empty()) break;
+    if (view.empty()) continue;
     pipe.write(view);
     count -= view.size();
   }
