@@ -101,16 +101,18 @@ enum class Mode : std::uint8_t { set, add, replace, append, prepend };
 struct PutRule {
   Mode mode = Mode::set;
   std::uint32_t client_flags = 0;
-  Seconds expiry = never;                    ///< append and prepend keep the old one
-  std::optional<std::uint64_t> compare_cas;  ///< write only over this CAS value (cas, ms C)
-  std::optional<std::uint64_t> assign_cas;   ///< give the item this CAS value (ms E)
-  bool invalidate = false;                   ///< ms I: an older compare_cas stores, but stale
-  std::optional<Seconds> vivify;             ///< append/prepend on a miss: create with this expiry
+  Seconds expiry = never;  ///< append and prepend keep the old one
+  /// Write only over this CAS value (cas, ms C)
+  std::optional<std::uint64_t> compare_cas = std::nullopt;
+  std::optional<std::uint64_t> assign_cas = std::nullopt;  ///< give the item this CAS value (ms E)
+  bool invalidate = false;  ///< ms I: an older compare_cas stores, but stale
+  /// append/prepend on a miss: create with this expiry
+  std::optional<Seconds> vivify = std::nullopt;
 };
 
 struct PutResult {
   Outcome outcome = Outcome::stored;
-  ItemView item;  ///< after the write, when outcome is stored
+  ItemView item = {};  ///< after the write, when outcome is stored
 };
 
 /// A value on its way in: memory that is reserved piece by piece while its bytes arrive. Must end
@@ -126,11 +128,13 @@ struct Pin {
 };
 
 struct MetaGetRule {
-  bool bump = true;               ///< false: leave recency, `fetched` and last access
-  std::optional<Seconds> vivify;  ///< N: on a miss create an empty item with this expiry
-  std::optional<std::uint32_t> recache_below_seconds;  ///< R: win when less than this is left
-  std::optional<Seconds> new_expiry;                   ///< T
-  std::optional<std::uint64_t> assign_cas;             ///< E, for a vivified item
+  bool bump = true;  ///< false: leave recency, `fetched` and last access
+  /// N: on a miss create an empty item with this expiry
+  std::optional<Seconds> vivify = std::nullopt;
+  /// R: win when less than this is left
+  std::optional<std::uint32_t> recache_below_seconds = std::nullopt;
+  std::optional<Seconds> new_expiry = std::nullopt;        ///< T
+  std::optional<std::uint64_t> assign_cas = std::nullopt;  ///< E, for a vivified item
 };
 
 struct MetaGet {
@@ -146,25 +150,26 @@ struct MetaGet {
 struct ArithmeticRule {
   bool increment = true;
   std::uint64_t delta = 1;
-  std::optional<std::uint64_t> compare_cas;
-  std::optional<std::uint64_t> assign_cas;
-  std::optional<Seconds> vivify;      ///< ma N: on a miss create with this expiry and `initial`
-  std::uint64_t initial = 0;          ///< ma J
-  std::optional<Seconds> new_expiry;  ///< ma T
+  std::optional<std::uint64_t> compare_cas = std::nullopt;
+  std::optional<std::uint64_t> assign_cas = std::nullopt;
+  /// ma N: on a miss create with this expiry and `initial`
+  std::optional<Seconds> vivify = std::nullopt;
+  std::uint64_t initial = 0;                         ///< ma J
+  std::optional<Seconds> new_expiry = std::nullopt;  ///< ma T
 };
 
 struct ArithmeticResult {
   Outcome outcome = Outcome::stored;
   std::uint64_t number = 0;
-  ItemView item;  ///< after the step, when outcome is stored
+  ItemView item = {};  ///< after the step, when outcome is stored
 };
 
 struct RemoveRule {
-  std::optional<std::uint64_t> compare_cas;
-  std::optional<std::uint64_t> assign_cas;  ///< md E: with invalidate or clear_value
-  bool invalidate = false;                  ///< md I: keep the item, mark it stale, new CAS value
-  bool clear_value = false;                 ///< md x: keep the item, empty value, flags 0
-  std::optional<Seconds> new_expiry;        ///< md T, with invalidate or clear_value
+  std::optional<std::uint64_t> compare_cas = std::nullopt;
+  std::optional<std::uint64_t> assign_cas = std::nullopt;  ///< md E: with invalidate or clear_value
+  bool invalidate = false;   ///< md I: keep the item, mark it stale, new CAS value
+  bool clear_value = false;  ///< md x: keep the item, empty value, flags 0
+  std::optional<Seconds> new_expiry = std::nullopt;  ///< md T, with invalidate or clear_value
 };
 
 /// What maintain() may do before it returns.

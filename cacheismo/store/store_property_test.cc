@@ -55,7 +55,7 @@ class Rig {
       case 6: unpin(); break;
       case 7: compare(); break;
       case 8:
-        if (prng_.chance(1, 200)) flush();
+        if (prng_.chance(1, 100)) flush();
         break;
       case 9:
       case 10:

@@ -79,7 +79,7 @@ void Table::move_item_links(Handle from, Handle to) {
 
 bool Table::evict_one() {
   if (give_back_index_page()) return true;
-  if (dead_.tail() && !item(dead_.tail()).has(bits::pinned)) {
+  if (dead_.tail()) {
     drop_dead(dead_.tail());
     return true;
   }
