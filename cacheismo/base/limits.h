@@ -79,6 +79,39 @@ inline constexpr std::size_t output_bytes = 16 * KiB;
 /// output buffer, bytes.
 inline constexpr std::size_t send_in_place_bytes = 4 * KiB;
 
+/// Room that a single reply may need, bytes: a value that is copied, its key in base64 and every meta
+/// flag's answer. Requests are executed only while the output buffer has this much left.
+inline constexpr std::size_t reply_bytes_max = send_in_place_bytes + 1 * KiB;
+
+/// Values of one connection that are pinned for sending at the same time. With the block around them
+/// they fill one output buffer's 16 KiB; more would cost room that small replies need.
+inline constexpr std::size_t output_cuts_max = 32;
+
+/// A connection's unexecuted input when its output is full: what one receive returned, behind a
+/// request that was received in part, bytes.
+inline constexpr std::size_t backlog_block_bytes = receive_bytes + pending_input_bytes;
+
+/// Unexecuted input of all connections together, partial requests below pending_input_bytes not
+/// counted, bytes. A connection that would exceed it is closed. 1,800 clients that pipeline without
+/// reading.
+inline constexpr std::size_t input_backlog_bytes_max = 128 * MiB;
+
+/// Free blocks that each pool keeps for the next connection, bytes: 64 output blocks.
+inline constexpr std::size_t free_block_bytes_max = 1 * MiB;
+
+/// Keys of a multi-get that are looked up before other connections get a turn. About 0.2 ms.
+inline constexpr std::size_t multiget_keys_per_turn = 1024;
+
+/// Largest part of the arena, as a fraction 1 / n, that values may hold which are gone from the
+/// cache and only kept for readers; the slowest readers are cut above it.
+inline constexpr std::uint64_t pinned_gone_share = 4;
+
+/// Connections that may `watch`. memcached: 20, WATCHER_TOO_MANY above.
+inline constexpr std::size_t watchers_max = 20;
+
+/// Prefixes that `stats detail` tells apart.
+inline constexpr std::size_t prefixes_max = 4096;
+
 /// Views in one send. Linux IOV_MAX is 1024; 64 of 4 KiB fill a socket buffer.
 inline constexpr std::size_t send_views_max = 64;
 
@@ -88,7 +121,9 @@ static_assert(line_bytes_max < pending_input_bytes);
 static_assert(multiget_leading_spaces_max + 5 < line_bytes_max);
 static_assert(pending_input_bytes < receive_bytes);
 static_assert(multiget_line_bytes_max > 180 * 1000);
-static_assert(output_bytes > send_in_place_bytes + key_bytes_max + 128);
+static_assert(reply_bytes_max > send_in_place_bytes + 2 * key_bytes_max + 128);
+static_assert(output_bytes > 2 * reply_bytes_max);
+static_assert(line_bytes_max + auth_token_bytes_max < backlog_block_bytes);
 static_assert(declared_length_max < (std::uint64_t{1} << 31));
 static_assert(item_bytes_min < arena_bytes_min / 2);
 

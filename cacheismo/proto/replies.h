@@ -40,7 +40,16 @@ inline constexpr Bytes bad_mode_ms = "CLIENT_ERROR invalid mode for ms M token\r
 inline constexpr Bytes bad_mode_ma = "CLIENT_ERROR invalid mode for ma M token\r\n";
 inline constexpr Bytes bad_base64 = "CLIENT_ERROR error decoding key\r\n";
 inline constexpr Bytes too_many_connections = "ERROR Too many open connections\r\n";
-inline constexpr Bytes no_pipelining = "ERROR cannot pipeline other commands before this one\r\n";
+inline constexpr Bytes no_pipelining_watch = "ERROR cannot pipeline other commands before watch\r\n";
+inline constexpr Bytes no_pipelining_metadump =
+    "ERROR cannot pipeline other commands before metadump\r\n";
+inline constexpr Bytes no_pipelining_mgdump =
+    "ERROR cannot pipeline other commands before mgdump\r\n";
+inline constexpr Bytes metadump_disabled = "ERROR metadump not allowed\r\n";
+inline constexpr Bytes mgdump_disabled = "ERROR key dump not allowed\r\n";
+inline constexpr Bytes cachedump_disabled = "CLIENT_ERROR stats cachedump not allowed\r\n";
+inline constexpr Bytes watch_disabled = "CLIENT_ERROR watch commands not allowed\r\n";
+inline constexpr Bytes too_many_watchers = "WATCHER_TOO_MANY log watcher limit reached\r\n";
 inline constexpr Bytes unauthenticated = "CLIENT_ERROR unauthenticated\r\n";
 inline constexpr Bytes bad_credentials = "CLIENT_ERROR authentication failure\r\n";
 inline constexpr Bytes auth_too_long = "CLIENT_ERROR auth token too long\r\n";

@@ -1,0 +1,255 @@
+// Commands for operators: stats, flush_all, verbosity, dumps, watch, shutdown. Also the switch on
+// the verb.
+
+#include "cacheismo/node/dispatcher.h"
+#include "cacheismo/node/stats.h"
+#include "cacheismo/node/version.h"
+#include "cacheismo/proto/decimal.h"
+#include "cacheismo/proto/replies.h"
+#include "cacheismo/proto/reply_format.h"
+
+namespace cacheismo::node {
+
+using proto::Command;
+using proto::Verb;
+namespace replies = proto::replies;
+
+namespace {
+
+void answer(const Command& command, Bytes text, OutputBuffer& out) {
+  if (!command.noreply) out.append(text);
+}
+
+/// Smallest limit that cache_memlimit takes, bytes (memcached: 8 MB).
+constexpr std::uint64_t memory_limit_min = 8 * MiB;
+
+/// memcached takes a figure above this for bytes by mistake.
+constexpr std::uint64_t memory_limit_megabytes_max = 1'000'000'000;
+
+/// What `lru_crawler` would crawl: a list of classes, or all of them.
+bool names_classes(Bytes which) {
+  if (which == "all" || which == "hash") return true;
+  return !which.empty() && which.find_first_not_of("0123456789,") == Bytes::npos;
+}
+
+}  // namespace
+
+After Dispatcher::execute(const Command& command, bool pipelined, OutputBuffer& out,
+                          Report& report) {
+  switch (command.verb) {
+    case Verb::del: del(command, out); break;
+    case Verb::incr:
+    case Verb::decr: arithmetic(command, out); break;
+    case Verb::touch: touch(command, out); break;
+    case Verb::mg: meta_get(command, out); break;
+    case Verb::md: meta_delete(command, out); break;
+    case Verb::ma: meta_arithmetic(command, out); break;
+    case Verb::me: meta_debug(command, out); break;
+    case Verb::mn:
+      ++node_.counters.cmd_meta;
+      out.append(replies::meta_noop);
+      break;
+    case Verb::flush_all: flush_all(command, out); break;
+    case Verb::version:
+      out.append("VERSION ");
+      out.append(protocol_version);
+      out.append("\r\n");
+      break;
+    case Verb::verbosity: verbosity(command, out); break;
+    case Verb::cache_memlimit: memory_limit(command, out); break;
+    case Verb::quit: return After::close;
+    case Verb::stats: return stats(command, out, report);
+    case Verb::lru_crawler: return crawler(command, pipelined, out, report);
+    case Verb::watch: return watch(command, pipelined, out);
+    case Verb::shutdown: return shutdown(command, out);
+    default: CHECK(false);  // multi-gets and data blocks do not come here
+  }
+  return After::go_on;
+}
+
+void Dispatcher::flush_all(const Command& command, OutputBuffer& out) {
+  ++node_.counters.cmd_flush;
+  if (!node_.config.flush_enabled) {
+    answer(command, replies::flush_disabled, out);
+    return;
+  }
+  store::Seconds at = node_.now;
+  if (command.exptime > 0) at = node_.clock.expiry(command.exptime, node_.now);
+  node_.store.flush(at < node_.now ? node_.now : at, node_.now);
+  answer(command, replies::ok, out);
+}
+
+void Dispatcher::verbosity(const Command& command, OutputBuffer& out) {
+  node_.config.verbosity = static_cast<int>(command.delta > 2 ? 2 : command.delta);
+  answer(command, replies::ok, out);
+}
+
+void Dispatcher::memory_limit(const Command& command, OutputBuffer& out) {
+  proto::KeyCursor words(command.arguments);
+  const Bytes word = words.next();
+  if (word.empty() || word == "noreply") {
+    answer(command, replies::error, out);
+    return;
+  }
+  const auto megabytes = proto::parse_unsigned(word);
+  if (!megabytes) {
+    answer(command, replies::error, out);
+  } else if (*megabytes > memory_limit_megabytes_max) {
+    answer(command, "MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n", out);
+  } else if (*megabytes * MiB < memory_limit_min) {
+    answer(command, "MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n", out);
+  } else if (!node_.store.set_limit(*megabytes * MiB, node_.now)) {
+    answer(command, "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n", out);
+  } else {
+    answer(command, replies::ok, out);
+  }
+}
+
+// ---- stats --------------------------------------------------------------------------------------
+
+After Dispatcher::stats(const Command& command, OutputBuffer& out, Report& report) {
+  if (out.room() < stats_bytes_max) return After::needs_empty;
+  proto::KeyCursor words(command.arguments);
+  const Bytes which = words.next();
+  if (which.empty()) {
+    append_general_stats(node_, out);
+  } else if (which == "settings") {
+    append_settings(node_, out);
+  } else if (which == "items") {
+    append_item_stats(node_, out);
+  } else if (which == "slabs") {
+    append_slab_stats(node_, out);
+  } else if (which == "sizes") {
+    out.append("STAT sizes_status disabled\r\n");
+  } else if (which == "conns") {
+    report = {.kind = Report::Kind::connections};
+    return After::report;
+  } else if (which == "cachedump") {
+    const Bytes class_word = words.next();
+    const Bytes limit_word = words.next();
+    if (!node_.config.dump_enabled) {
+      out.append(replies::cachedump_disabled);
+      return After::go_on;
+    }
+    if (limit_word.empty()) {
+      out.append("CLIENT_ERROR bad command line\r\n");
+      return After::go_on;
+    }
+    const auto size_class = proto::parse_unsigned(class_word);
+    const auto limit = proto::parse_unsigned(limit_word);
+    if (!size_class || !limit) {
+      out.append(replies::bad_line);
+      return After::go_on;
+    }
+    if (*size_class > 63) {
+      out.append("CLIENT_ERROR Illegal slab id\r\n");
+      return After::go_on;
+    }
+    if (*size_class != 1) {
+      out.append(replies::end);
+      return After::go_on;
+    }
+    const std::uint64_t lines = *limit == 0 || *limit > 0xFFFFFFFF ? 0xFFFFFFFF : *limit;
+    report = {.kind = Report::Kind::cachedump, .lines_left = static_cast<std::uint32_t>(lines)};
+    return After::report;
+  } else if (which == "reset") {
+    reset_stats(node_);
+    out.append(replies::reset);
+    return After::go_on;
+  } else if (which == "detail") {
+    const Bytes word = words.next();
+    if (word == "dump") {
+      report = {.kind = Report::Kind::prefixes};
+      return After::report;
+    }
+    stats_detail(word, out);
+    return After::go_on;
+  } else {
+    out.append(replies::error);
+    return After::go_on;
+  }
+  out.append(replies::end);
+  return After::go_on;
+}
+
+void Dispatcher::stats_detail(Bytes word, OutputBuffer& out) {
+  if (word == "on" || word == "off") {
+    node_.prefixes.enable(word == "on");
+    out.append(replies::ok);
+  } else {
+    out.append("CLIENT_ERROR usage: stats detail on|off|dump\r\n");
+  }
+}
+
+// ---- Dumps and watchers -------------------------------------------------------------------------
+
+After Dispatcher::crawler(const Command& command, bool pipelined, OutputBuffer& out,
+                          Report& report) {
+  proto::KeyCursor words(command.arguments);
+  const Bytes what = words.next();
+  const Bytes argument = words.next();
+  if ((what == "metadump" || what == "mgdump") && !argument.empty())
+    return dump(what, argument, pipelined, out, report);
+  // Expired memory is reclaimed all the time, so there is nothing to start, stop or tune.
+  bool good = what == "enable" || what == "disable";
+  if (what == "crawl") good = names_classes(argument);
+  if (what == "tocrawl") good = proto::parse_unsigned(argument).has_value();
+  if (what == "sleep") {
+    const auto us = proto::parse_unsigned(argument);
+    if (us && *us > 1'000'000) {
+      answer(command, "CLIENT_ERROR sleep must be one second or less\r\n", out);
+      return After::go_on;
+    }
+    good = us.has_value();
+  }
+  answer(command, good ? replies::ok : replies::error, out);
+  return After::go_on;
+}
+
+After Dispatcher::dump(Bytes name, Bytes which, bool pipelined, OutputBuffer& out, Report& report) {
+  const bool metadump = name == "metadump";
+  if (!node_.config.dump_enabled) {
+    out.append(metadump ? replies::metadump_disabled : replies::mgdump_disabled);
+    return After::go_on;
+  }
+  if (pipelined) {
+    out.append(metadump ? replies::no_pipelining_metadump : replies::no_pipelining_mgdump);
+    return After::go_on;
+  }
+  if (!names_classes(which)) {
+    out.append("BADCLASS invalid class id\r\n");
+    return After::go_on;
+  }
+  report = {.kind = metadump ? Report::Kind::metadump : Report::Kind::mgdump};
+  return After::report;
+}
+
+After Dispatcher::watch(const Command& command, bool pipelined, OutputBuffer& out) {
+  if (!node_.config.watch_enabled) {
+    out.append(replies::watch_disabled);
+  } else if (pipelined) {
+    out.append(replies::no_pipelining_watch);
+  } else if (!Watchers::parse_topics(command.arguments)) {
+    out.append(replies::error);
+  } else {
+    return After::watch;
+  }
+  return After::go_on;
+}
+
+After Dispatcher::shutdown(const Command& command, OutputBuffer& out) {
+  if (!node_.config.shutdown_enabled) {
+    out.append(replies::shutdown_disabled);
+    return After::go_on;
+  }
+  proto::KeyCursor words(command.arguments);
+  const Bytes mode = words.next();
+  if (!mode.empty() && mode != "graceful") {
+    out.append(replies::bad_shutdown_mode);
+    return After::go_on;
+  }
+  node_.shutdown_requested = mode.empty() ? Stop::at_once : Stop::graceful;
+  return After::close;
+}
+
+}  // namespace cacheismo::node

@@ -1,0 +1,203 @@
+#include "cacheismo/node/connection.h"
+
+#include <array>
+#include <utility>
+
+#include "cacheismo/base/check.h"
+#include "cacheismo/node/connection_table.h"
+#include "cacheismo/proto/replies.h"
+
+namespace cacheismo::node {
+
+void Connection::reset(NodeState& node, std::uint32_t slot, io::StreamId stream) {
+  CHECK(!in_use());
+  const std::uint32_t kept_older = older;
+  const std::uint32_t kept_newer = newer;
+  std::destroy_at(this);
+  std::construct_at(this);
+  older = kept_older;
+  newer = kept_newer;
+  node_ = &node;
+  slot_ = slot;
+  stream_ = stream;
+  last_active_ = node.now;
+}
+
+void Connection::open(NodeState& node, std::uint32_t slot, io::StreamId stream) {
+  reset(node, slot, stream);
+  fresh_ = true;
+  authenticated_ = !node.config.authenticate;
+  node.io.attach(stream, *this);
+  receive();
+}
+
+void Connection::turn_away(NodeState& node, std::uint32_t slot, io::StreamId stream, Bytes text) {
+  reset(node, slot, stream);
+  node.io.attach(stream, *this);
+  output_.lease(node.outputs);
+  output_.append(text);
+  close_when_sent_ = true;
+  send();
+}
+
+// ---- Completions --------------------------------------------------------------------------------
+
+void Connection::on_connected(io::StreamId, Result<void, io::Error>) {
+  CHECK(false);  // accepted streams only
+}
+
+void Connection::on_received(io::StreamId, Result<io::Received, io::Error> result) {
+  receiving_ = false;
+  if (closing_) return;
+  if (!result) {
+    close(result.error() == io::Error::eof ? "normal" : "error");
+    return;
+  }
+  NodeState& node = *node_;
+  node.begin_event();
+  node.counters.bytes_read += result->count;
+  last_active_ = node.now;
+  node.connections->touch(slot_);
+  if (watching_) {  // a watcher has nothing to say any more
+    receive();
+    return;
+  }
+  budget_ = node.config.requests_per_event;
+  if (drafting_) {
+    draft_received(result->count);
+    run({});
+  } else {
+    run(result->leased);
+  }
+  settle();
+}
+
+void Connection::on_sent(io::StreamId, Result<std::size_t, io::Error> result) {
+  sending_ = false;
+  if (closing_) return;
+  if (!result) {
+    close("error");
+    return;
+  }
+  NodeState& node = *node_;
+  node.counters.bytes_written += *result;
+  output_.taken(*result, node.store);
+  if (output_.empty()) {
+    output_.reset();
+    if (!close_when_sent_ && (!input_.empty() || report_.active()) && !drafting_ &&
+        !waiting_turn_) {
+      node.begin_event();
+      budget_ = node.config.requests_per_event;
+      run({});
+    }
+  }
+  settle();
+}
+
+void Connection::on_closed(io::StreamId) {
+  NodeState& node = *node_;
+  if (drafting_) node.store.abandon(draft_);
+  if (watching_) node.watchers.remove(slot_);
+  output_.clear(node.outputs, node.store);
+  input_.clear(node.inputs);
+  node_ = nullptr;
+  node.connections->give(slot_);
+}
+
+// ---- The stream ---------------------------------------------------------------------------------
+
+void Connection::settle() {
+  if (closing_ || sending_) return;
+  if (waiting_turn_) return;
+  if (!output_.empty()) {
+    send();
+    return;
+  }
+  if (watching_) {  // keeps its block: lines gather there; the receive will tell when it leaves
+    if (!receiving_) receive();
+    return;
+  }
+  output_.clear(node_->outputs, node_->store);
+  if (close_when_sent_ || node_->draining) {
+    close(close_when_sent_ ? "normal" : "shutdown");
+  } else if (!receiving_) {
+    receive();
+  }
+}
+
+void Connection::send() {
+  std::array<Bytes, limits::send_views_max> views;
+  const std::size_t count = output_.views(node_->store, views);
+  sending_ = true;
+  node_->io.send(stream_, std::span(views.data(), count));
+}
+
+void Connection::receive() {
+  receiving_ = true;
+  if (drafting_) {
+    receive_draft();
+  } else {
+    node_->io.receive(stream_);
+  }
+}
+
+void Connection::wait_for_turn() {
+  waiting_turn_ = true;
+  node_->queue_turn(slot_);
+}
+
+void Connection::take_turn() {
+  if (!in_use() || closing_ || !waiting_turn_) return;
+  waiting_turn_ = false;
+  budget_ = node_->config.requests_per_event;
+  run({});
+  settle();
+}
+
+void Connection::close(Bytes why) {
+  if (closing_) return;
+  closing_ = true;
+  if (node_->watchers.any(Watchers::connection_events)) {
+    node_->watchers.connection_event(node_->io.now().wall, "conn_close",
+                                     io::to_string(node_->io.peer_address(stream_)), why, slot_,
+                                     node_->counters);
+  }
+  node_->io.close(stream_);
+}
+
+void Connection::drain() {
+  if (!closing_ && (watching_ || (!sending_ && !waiting_turn_))) close("shutdown");
+}
+
+void Connection::flush_watch() {
+  if (!closing_ && !sending_ && !output_.empty()) send();
+}
+
+Bytes Connection::state_name() const {
+  if (closing_) return "conn_closing";
+  if (watching_) return "conn_watch";
+  if (sending_) return "conn_mwrite";
+  if (drafting_) return "conn_nread";
+  if (swallow_ > 0) return "conn_swallow";
+  return waiting_turn_ ? "conn_parse_cmd" : "conn_read";
+}
+
+std::optional<std::string> Connection::audit() const {
+  if (!in_use()) {
+    if (output_.leased() || input_.capacity() > 0) return "connection: a free slot holds memory";
+    return std::nullopt;
+  }
+  if (closing_) return std::nullopt;
+  if (!receiving_ && !sending_ && !waiting_turn_ && !watching_)
+    return "connection: nothing is outstanding and nothing is waited for";
+  if (sending_ && receiving_ && !watching_) return "connection: receives while output waits";
+  if (receiving_ && !watching_ && output_.leased())
+    return "connection: holds an output block without output";
+  if (sending_ && output_.empty()) return "connection: sends nothing";
+  if (drafting_ && input_.empty()) return "connection: a draft without its command line";
+  if (drafting_ && draft_received_ >= draft_total_ + sizeof(draft_end_))
+    return "connection: a draft is complete and not committed";
+  return std::nullopt;
+}
+
+}  // namespace cacheismo::node

@@ -1,0 +1,130 @@
+// Dispatcher: one parsed command -> store verbs -> reply bytes in the connection's output.
+//
+//   Command --put_rule()--> store::Store --outcome--> reply (classic_commands.cc, meta_commands.cc)
+//   Command ------------------------------> stats and administration (admin_commands.cc)
+//
+//  1. Every command but a multi-get and a report is executed in one step; it requires that
+//     out.reply_room() holds.
+//  2. A multi-get and a report stop when the output is full and go on from a cursor; what has been
+//     answered is never built again.
+//  3. It knows no connection: what a connection must do next is the After that it returns.
+//
+// Cost: one switch on the verb; a get is one hash, one look-up, one header, one copy.
+
+#ifndef CACHEISMO_NODE_DISPATCHER_H_
+#define CACHEISMO_NODE_DISPATCHER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "cacheismo/base/bytes.h"
+#include "cacheismo/base/result.h"
+#include "cacheismo/node/node_state.h"
+#include "cacheismo/node/output_buffer.h"
+#include "cacheismo/node/report.h"
+#include "cacheismo/proto/command.h"
+#include "cacheismo/store/store.h"
+
+namespace cacheismo::node {
+
+/// A multi-get that was begun: what to do with each key.
+struct MultiGet {
+  bool with_cas = false;
+  bool touch = false;
+  store::Seconds expiry;  ///< of touch
+};
+
+struct MultiGetStep {
+  enum class Why : std::uint8_t {
+    finished,   ///< END was appended
+    full,       ///< the output has no room for the next value
+    turn_over,  ///< limits::multiget_keys_per_turn were looked up
+  };
+  Why why = Why::finished;
+  std::size_t used = 0;  ///< bytes of the key list that are done with
+};
+
+/// What the connection does behind a command.
+enum class After : std::uint8_t {
+  go_on,
+  close,        ///< send what is there, then close
+  report,       ///< the Report that was filled in has begun
+  watch,        ///< this connection only listens from now on
+  needs_empty,  ///< nothing was done: ask again when all output is sent
+};
+
+class Dispatcher {
+ public:
+  explicit Dispatcher(NodeState& node) : node_(node) {}
+
+  // ---- Commands with a data block ---------------------------------------------------------------
+
+  /// A value that has arrived whole.
+  void put(const proto::Command& command, Bytes value, OutputBuffer& out);
+  /// Starts a value that arrives in parts. Requires command.data_bytes > 0.
+  [[nodiscard]] Result<store::Draft, store::Outcome> begin(const proto::Command& command);
+  /// Ends it with the same reply as put().
+  void commit(const proto::Command& command, store::Draft draft, OutputBuffer& out);
+  /// The value cannot be stored; its data block is for the caller to swallow. `why`: too_large or
+  /// no_memory.
+  void refuse(const proto::Command& command, store::Outcome why, OutputBuffer& out);
+  /// The data block did not end in \r\n. True: it would have been too large anyway, and was refused
+  /// for that.
+  void bad_chunk(const proto::Command& command, OutputBuffer& out);
+
+  // ---- Everything else --------------------------------------------------------------------------
+
+  [[nodiscard]] MultiGet multi_get(const proto::Command& command) const;
+  /// Looks up the keys in `keys` (each checked, space-separated) in order.
+  [[nodiscard]] MultiGetStep multi_get(const MultiGet& how, Bytes keys, OutputBuffer& out);
+
+  /// `pipelined`: this connection has replies in its output already.
+  [[nodiscard]] After execute(const proto::Command& command, bool pipelined, OutputBuffer& out,
+                              Report& report);
+
+ private:
+  // classic_commands.cc
+  [[nodiscard]] store::PutRule put_rule(const proto::Command& command) const;
+  void reply_put(const proto::Command& command, store::PutResult& result, OutputBuffer& out);
+  bool append_hit(const MultiGet& how, const store::Key& key, store::ItemView& item,
+                  OutputBuffer& out);
+  void append_value(const store::ItemView& item, OutputBuffer& out);
+  void del(const proto::Command& command, OutputBuffer& out);
+  void touch(const proto::Command& command, OutputBuffer& out);
+  void arithmetic(const proto::Command& command, OutputBuffer& out);
+  void count_cas(store::Outcome outcome);
+  void count_arithmetic(bool increment, store::Outcome outcome);
+  [[nodiscard]] std::uint64_t cas_of(store::ItemView& item);
+  void observe_get(Bytes key, bool hit, std::uint64_t size);
+  void observe_store(const proto::Command& command, store::Outcome outcome);
+  void observe_delete(Bytes key, Bytes command, bool hit);
+
+  // meta_commands.cc
+  [[nodiscard]] store::PutRule meta_put_rule(const proto::Command& command) const;
+  void reply_meta_put(const proto::Command& command, store::PutResult& result, OutputBuffer& out);
+  void meta_get(const proto::Command& command, OutputBuffer& out);
+  void meta_delete(const proto::Command& command, OutputBuffer& out);
+  void meta_arithmetic(const proto::Command& command, OutputBuffer& out);
+  void meta_debug(const proto::Command& command, OutputBuffer& out);
+  [[nodiscard]] std::optional<store::Seconds> expiry_of(std::optional<std::int64_t> ttl) const;
+
+  // admin_commands.cc
+  void flush_all(const proto::Command& command, OutputBuffer& out);
+  void verbosity(const proto::Command& command, OutputBuffer& out);
+  void memory_limit(const proto::Command& command, OutputBuffer& out);
+  [[nodiscard]] After stats(const proto::Command& command, OutputBuffer& out, Report& report);
+  void stats_detail(Bytes word, OutputBuffer& out);
+  [[nodiscard]] After crawler(const proto::Command& command, bool pipelined, OutputBuffer& out,
+                              Report& report);
+  [[nodiscard]] After dump(Bytes name, Bytes which, bool pipelined, OutputBuffer& out,
+                           Report& report);
+  [[nodiscard]] After watch(const proto::Command& command, bool pipelined, OutputBuffer& out);
+  [[nodiscard]] After shutdown(const proto::Command& command, OutputBuffer& out);
+
+  NodeState& node_;
+};
+
+}  // namespace cacheismo::node
+
+#endif  // CACHEISMO_NODE_DISPATCHER_H_

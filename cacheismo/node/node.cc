@@ -1,0 +1,318 @@
+#include "cacheismo/node/node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cacheismo/base/check.h"
+#include "cacheismo/node/connection_table.h"
+#include "cacheismo/node/node_state.h"
+#include "cacheismo/proto/replies.h"
+
+namespace cacheismo::node {
+namespace {
+
+/// Upkeep runs this often; the store's promise is to give expired memory back within a second.
+constexpr Duration tick_interval = std::chrono::milliseconds(100);
+
+/// Upkeep that has more to do goes on after this pause, in which requests are served.
+constexpr Duration busy_tick_interval = std::chrono::milliseconds(1);
+
+/// Items that one tick reclaims or moves: about 0.1 ms.
+constexpr std::uint32_t tick_items = 512;
+
+/// How long accepting pauses when descriptors ran out (memcached: 10 ms).
+constexpr Duration accept_pause = std::chrono::milliseconds(10);
+
+/// Connections over the limit that may be told so at the same time; above, they are just closed.
+constexpr std::uint32_t turned_away_max = 64;
+
+struct Listener {
+  io::ListenerId id;
+  io::Address address;
+  bool accepting = false;  ///< an accept is outstanding
+  bool open = true;
+};
+
+}  // namespace
+
+void NodeState::queue_turn(std::uint32_t slot) {
+  connections->queue_turn(slot);
+  if (turn_timer == io::TimerId{}) turn_timer = io.set_timer(io.now().monotonic, *turns);
+}
+
+class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
+ public:
+  Impl(const Config& config, io::Io& io, Log& log, std::span<char> arena)
+      : state_(config, io, log, arena), table_(config.idle_timeout > Duration::zero()) {
+    state_.connections = &table_;
+    state_.turns = this;
+  }
+  ~Impl() {
+    if (!listeners_.empty()) CHECK(stopped());
+  }
+
+  Result<void, std::string> start();
+  void stop(Stop how);
+  [[nodiscard]] bool stopped() const;
+  [[nodiscard]] std::optional<std::string> audit() const;
+
+  void on_accepted(io::ListenerId listener, Result<io::Accepted, io::Error> result) override;
+  void on_timer(io::TimerId timer) override;
+
+  [[nodiscard]] NodeState& state() { return state_; }
+  [[nodiscard]] const std::vector<Listener>& listeners() const { return listeners_; }
+
+ private:
+  void accept(Listener& listener);
+  void welcome(io::StreamId stream);
+  void pause_accepting(io::Error error);
+  void resume_accepting();
+  void take_turns();
+  void tick();
+  void close_idle();
+  bool cut_slowest_reader();
+  void flush_watchers();
+
+  NodeState state_;
+  ConnectionTable table_;
+  std::vector<Listener> listeners_;
+  std::vector<std::uint32_t> turns_;  ///< scratch of take_turns()
+  io::TimerId tick_timer_;
+  io::TimerId accept_timer_;
+  MonotonicTime paused_since_;
+};
+
+// ---- Start and stop -----------------------------------------------------------------------------
+
+Result<void, std::string> Node::Impl::start() {
+  io::Io& io = state_.io;
+  for (const io::Address& address : state_.config.listen) {
+    const auto listener = io.listen(address, state_.config.listen_options, *this);
+    if (!listener) {
+      for (const Listener& opened : listeners_) io.close_listener(opened.id);
+      listeners_.clear();
+      return failure("cannot listen on " + io::to_string(address) + ": " +
+                     io::to_string(listener.error()));
+    }
+    listeners_.push_back({*listener, io.local_address(*listener)});
+  }
+  for (Listener& listener : listeners_) {
+    accept(listener);
+    state_.log.write(Level::info, "listening", "address=" + io::to_string(listener.address));
+  }
+  state_.accepting = true;
+  tick_timer_ = io.set_timer(io.now().monotonic + tick_interval, *this);
+  return {};
+}
+
+void Node::Impl::stop(Stop how) {
+  state_.begin_event();
+  if (!state_.draining) {
+    state_.draining = true;
+    state_.accepting = false;
+    for (Listener& listener : listeners_) {
+      state_.io.close_listener(listener.id);
+      listener.open = false;
+    }
+    if (tick_timer_ != io::TimerId{}) state_.io.cancel_timer(tick_timer_);
+    if (accept_timer_ != io::TimerId{}) state_.io.cancel_timer(accept_timer_);
+    tick_timer_ = accept_timer_ = {};
+  }
+  for (std::uint32_t slot = 0; slot < table_.slots(); ++slot) {
+    Connection& connection = table_.at(slot);
+    if (!connection.in_use()) continue;
+    if (how == Stop::graceful) {
+      connection.drain();
+    } else {
+      connection.close("shutdown");
+    }
+  }
+}
+
+bool Node::Impl::stopped() const {
+  if (!state_.draining || table_.open() > 0 || state_.turn_timer != io::TimerId{}) return false;
+  return std::none_of(listeners_.begin(), listeners_.end(),
+                      [](const Listener& listener) { return listener.accepting; });
+}
+
+// ---- Accepting ----------------------------------------------------------------------------------
+
+void Node::Impl::accept(Listener& listener) {
+  listener.accepting = true;
+  state_.io.accept(listener.id);
+}
+
+void Node::Impl::on_accepted(io::ListenerId id, Result<io::Accepted, io::Error> result) {
+  const auto listener = std::find_if(listeners_.begin(), listeners_.end(),
+                                     [&](const Listener& one) { return one.id == id; });
+  CHECK(listener != listeners_.end());
+  listener->accepting = false;
+  if (result) welcome(result->stream);
+  if (!listener->open) return;
+  if (!result && result.error() != io::Error::reset) {
+    pause_accepting(result.error());
+  } else if (accept_timer_ == io::TimerId{}) {
+    accept(*listener);
+  }
+}
+
+void Node::Impl::welcome(io::StreamId stream) {
+  state_.begin_event();
+  if (state_.draining || table_.open() >= state_.config.connections_max + turned_away_max) {
+    state_.counters.rejected_connections += state_.draining ? 0 : 1;
+    state_.io.close(stream);
+    return;
+  }
+  const bool full = table_.open() >= state_.config.connections_max;
+  const std::uint32_t slot = table_.take();
+  if (full) {
+    ++state_.counters.rejected_connections;
+    table_.at(slot).turn_away(state_, slot, stream, proto::replies::too_many_connections);
+    return;
+  }
+  ++state_.counters.total_connections;
+  table_.at(slot).open(state_, slot, stream);
+  if (state_.watchers.any(Watchers::connection_events)) {
+    state_.watchers.connection_event(state_.io.now().wall, "conn_new",
+                                     io::to_string(state_.io.peer_address(stream)), {}, slot,
+                                     state_.counters);
+  }
+}
+
+void Node::Impl::pause_accepting(io::Error error) {
+  if (accept_timer_ != io::TimerId{}) return;
+  ++state_.counters.listen_disabled;
+  state_.accepting = false;
+  paused_since_ = state_.io.now().monotonic;
+  accept_timer_ = state_.io.set_timer(paused_since_ + accept_pause, *this);
+  state_.log.write(
+      Level::warn, "accept_paused",
+      std::string("error=") + io::to_string(error) + " open=" + std::to_string(table_.open()));
+}
+
+void Node::Impl::resume_accepting() {
+  accept_timer_ = {};
+  state_.accepting = true;
+  const Duration paused = state_.io.now().monotonic - paused_since_;
+  state_.counters.time_in_listen_disabled_us += static_cast<std::uint64_t>(paused.count() / 1000);
+  for (Listener& listener : listeners_) {
+    if (listener.open && !listener.accepting) accept(listener);
+  }
+}
+
+// ---- Timers -------------------------------------------------------------------------------------
+
+void Node::Impl::on_timer(io::TimerId timer) {
+  state_.begin_event();
+  if (timer == state_.turn_timer) {
+    take_turns();
+  } else if (timer == accept_timer_) {
+    resume_accepting();
+  } else {
+    CHECK(timer == tick_timer_);
+    tick();
+  }
+}
+
+void Node::Impl::take_turns() {
+  state_.turn_timer = {};
+  table_.take_turns(turns_);
+  for (const std::uint32_t slot : turns_) table_.at(slot).take_turn();
+  turns_.clear();
+}
+
+void Node::Impl::tick() {
+  close_idle();
+  flush_watchers();
+  bool busy = state_.store.maintain({.items = tick_items}, state_.now);
+  busy |= cut_slowest_reader();
+  tick_timer_ = state_.io.set_timer(
+      state_.io.now().monotonic + (busy ? busy_tick_interval : tick_interval), *this);
+}
+
+void Node::Impl::close_idle() {
+  const auto timeout = std::chrono::ceil<std::chrono::seconds>(state_.config.idle_timeout).count();
+  std::uint32_t next = no_slot;
+  for (std::uint32_t slot = table_.longest_inactive(); slot != no_slot; slot = next) {
+    Connection& connection = table_.at(slot);
+    next = connection.newer;
+    if (state_.now.value - connection.last_active().value < timeout) return;
+    if (connection.closing() || connection.watching()) continue;
+    ++state_.counters.idle_kicks;
+    connection.close("idle_timeout");
+  }
+}
+
+/// Values that are gone from the cache but are still being sent must not crowd out those that are
+/// in it. True: one was cut and there may be more to do.
+bool Node::Impl::cut_slowest_reader() {
+  const std::uint64_t bound = state_.config.memory_bytes / limits::pinned_gone_share;
+  if (state_.store.stats().pinned_bytes <= bound) return false;
+  Connection* slowest = nullptr;
+  for (std::uint32_t slot = 0; slot < table_.slots(); ++slot) {
+    Connection& connection = table_.at(slot);
+    if (!connection.in_use() || connection.closing() || !connection.output().holds_pins()) continue;
+    if (slowest == nullptr || connection.last_active() < slowest->last_active())
+      slowest = &connection;
+  }
+  if (slowest == nullptr) return false;
+  ++state_.counters.slow_readers_cut;
+  state_.log.write(Level::warn, "connection_closed", "reason=slow_reader");
+  slowest->close("error");
+  return true;
+}
+
+void Node::Impl::flush_watchers() {
+  for (std::size_t i = 0; i < state_.watchers.count(); ++i)
+    table_.at(state_.watchers.slot(i)).flush_watch();
+}
+
+// ---- Audit --------------------------------------------------------------------------------------
+
+std::optional<std::string> Node::Impl::audit() const {
+  if (auto broken = state_.store.audit()) return broken;
+  if (auto broken = table_.audit()) return broken;
+  std::size_t outputs = 0;
+  std::size_t inputs = 0;
+  for (std::uint32_t slot = 0; slot < table_.slots(); ++slot) {
+    const Connection& connection = table_.at(slot);
+    if (auto broken = connection.audit()) return broken;
+    outputs += connection.output().leased() ? 1 : 0;
+    inputs += connection.input().capacity() > 0 ? 1 : 0;
+  }
+  if (outputs != state_.outputs.leased()) return "node: an output block has no connection";
+  if (inputs != state_.inputs.buffers()) return "node: an input block has no connection";
+  const Counters& counters = state_.counters;
+  if (counters.get_hits + counters.get_misses != counters.cmd_get)
+    return "node: get hits and misses do not add up";
+  if (counters.touch_hits + counters.touch_misses != counters.cmd_touch)
+    return "node: touch hits and misses do not add up";
+  return std::nullopt;
+}
+
+// ---- Node ---------------------------------------------------------------------------------------
+
+Node::Node(const Config& config, io::Io& io, Log& log, std::span<char> arena)
+    : impl_(std::make_unique<Impl>(config, io, log, arena)) {}
+Node::~Node() = default;
+
+Result<void, std::string> Node::start() { return impl_->start(); }
+
+std::vector<io::Address> Node::addresses() const {
+  std::vector<io::Address> addresses;
+  for (const Listener& listener : impl_->listeners()) addresses.push_back(listener.address);
+  return addresses;
+}
+
+void Node::stop(Stop how) { impl_->stop(how); }
+bool Node::stopped() const { return impl_->stopped(); }
+
+std::optional<Stop> Node::shutdown_requested() const { return impl_->state().shutdown_requested; }
+
+void Node::replace_credentials(std::vector<Credential> credentials) {
+  impl_->state().auth.replace(std::move(credentials));
+}
+
+std::optional<std::string> Node::audit() const { return impl_->audit(); }
+
+}  // namespace cacheismo::node

@@ -1,0 +1,78 @@
+// NodeState: what all connections of one node share. Composition only, no behaviour of its own.
+//
+// One thread, one event at a time: `now` and `caller` are true for the event that is running.
+
+#ifndef CACHEISMO_NODE_NODE_STATE_H_
+#define CACHEISMO_NODE_NODE_STATE_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "cacheismo/base/bytes.h"
+#include "cacheismo/io/io.h"
+#include "cacheismo/node/auth.h"
+#include "cacheismo/node/clock.h"
+#include "cacheismo/node/config.h"
+#include "cacheismo/node/counters.h"
+#include "cacheismo/node/input_buffer.h"
+#include "cacheismo/node/log.h"
+#include "cacheismo/node/node.h"
+#include "cacheismo/node/output_buffer.h"
+#include "cacheismo/node/prefix_stats.h"
+#include "cacheismo/node/watchers.h"
+#include "cacheismo/proto/request_parser.h"
+#include "cacheismo/store/store.h"
+
+namespace cacheismo::node {
+
+class ConnectionTable;
+
+struct NodeState {
+  NodeState(const Config& the_config, io::Io& the_io, Log& the_log, std::span<char> arena)
+      : config(the_config),
+        io(the_io),
+        log(the_log),
+        clock(the_io.now()),
+        now(clock.seconds(the_io.now().monotonic)),
+        store(arena, {.limit_bytes = the_config.memory_bytes,
+                      .item_bytes_max = the_config.item_bytes_max,
+                      .hash_seed = the_io.random().next(),
+                      .evict = the_config.evict}),
+        auth(the_config.credentials),
+        prefixes(the_config.prefix_delimiter, the_config.prefix_stats) {}
+
+  /// Every event that may run requests starts here.
+  void begin_event() { now = clock.seconds(io.now().monotonic); }
+
+  /// Someone wants to see each operation: `watch` or `stats detail`.
+  [[nodiscard]] bool observed() const { return watchers.any() || prefixes.enabled(); }
+
+  /// The connection in `slot` goes on in the next turn of the Io, behind what waits there already.
+  void queue_turn(std::uint32_t slot);
+
+  Config config;
+  io::Io& io;
+  Log& log;
+  Clock clock;
+  store::Seconds now;
+  std::uint32_t caller = 0;  ///< slot of the connection whose request is running
+  store::Store store;
+  proto::RequestParser parser;
+  Counters counters;
+  OutputPool outputs;
+  InputMemory inputs;
+  Authenticator auth;
+  PrefixStats prefixes;
+  Watchers watchers;
+  ConnectionTable* connections = nullptr;
+  io::TimerEvents* turns = nullptr;  ///< takes the queued turns when turn_timer fires
+  io::TimerId turn_timer;            ///< 0: no turn is queued
+  bool draining = false;             ///< stop() was called
+  bool accepting = false;
+  std::optional<Stop> shutdown_requested;
+};
+
+}  // namespace cacheismo::node
+
+#endif  // CACHEISMO_NODE_NODE_STATE_H_

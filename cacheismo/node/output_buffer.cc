@@ -1,0 +1,68 @@
+#include "cacheismo/node/output_buffer.h"
+
+#include <algorithm>
+
+namespace cacheismo::node {
+
+void OutputBuffer::clear(OutputPool& pool, store::Store& store) {
+  if (block_ == nullptr) return;
+  for (std::uint32_t i = block_->cut_begin; i < block_->cut_end; ++i)
+    store.unpin(block_->cuts[i].pin);
+  pool.give(block_);
+  block_ = nullptr;
+}
+
+void OutputBuffer::append_pinned(store::Pin pin, std::uint64_t value_bytes) {
+  CHECK_LT(block_->cut_end, limits::output_cuts_max);
+  block_->cuts[block_->cut_end++] = {block_->end, pin, value_bytes};
+}
+
+std::size_t OutputBuffer::views(const store::Store& store, std::span<Bytes> out) const {
+  std::size_t count = 0;
+  std::uint32_t at = block_->begin;
+  std::uint64_t offset = block_->cut_sent;
+  for (std::uint32_t i = block_->cut_begin; i < block_->cut_end; ++i) {
+    const Cut& cut = block_->cuts[i];
+    if (cut.at > at) {
+      if (count == out.size()) return count;
+      out[count++] = Bytes(block_->bytes + at, cut.at - at);
+      at = cut.at;
+    }
+    while (offset < cut.value_bytes) {
+      if (count == out.size()) return count;
+      const std::size_t filled = store.views(cut.pin, offset, out.subspan(count));
+      CHECK_GT(filled, 0u);
+      for (std::size_t v = 0; v < filled; ++v) offset += out[count + v].size();
+      count += filled;
+    }
+    offset = 0;
+  }
+  if (block_->end > at && count < out.size())
+    out[count++] = Bytes(block_->bytes + at, block_->end - at);
+  return count;
+}
+
+void OutputBuffer::taken(std::size_t n, store::Store& store) {
+  while (n > 0) {
+    const bool has_cut = block_->cut_begin < block_->cut_end;
+    const std::uint32_t piece_end = has_cut ? block_->cuts[block_->cut_begin].at : block_->end;
+    if (block_->begin < piece_end) {
+      const std::size_t step = std::min<std::size_t>(n, piece_end - block_->begin);
+      block_->begin += static_cast<std::uint32_t>(step);
+      n -= step;
+      continue;
+    }
+    CHECK(has_cut);
+    const Cut& cut = block_->cuts[block_->cut_begin];
+    const std::uint64_t step = std::min<std::uint64_t>(n, cut.value_bytes - block_->cut_sent);
+    block_->cut_sent += step;
+    n -= static_cast<std::size_t>(step);
+    if (block_->cut_sent == cut.value_bytes) {
+      store.unpin(cut.pin);
+      ++block_->cut_begin;
+      block_->cut_sent = 0;
+    }
+  }
+}
+
+}  // namespace cacheismo::node
