@@ -9,6 +9,11 @@
 namespace cacheismo::alloc {
 namespace {
 
+/// Pages that the table of headers takes in front of the others.
+std::size_t header_pages(std::size_t pages) {
+  return (pages * sizeof(PageHeader) + page_bytes - 1) / page_bytes;
+}
+
 std::string text_of(std::uint32_t page, const char* what) {
   return "page " + std::to_string(page) + ": " + what;
 }
@@ -16,11 +21,14 @@ std::string text_of(std::uint32_t page, const char* what) {
 }  // namespace
 
 Arena::Arena(std::span<char> region, std::uint32_t floor_pages, SizeOf size_of)
-    : base_(region.data()),
+    : headers_(reinterpret_cast<PageHeader*>(region.data())),
+      base_(region.data() + header_pages(region.size() / page_bytes) * page_bytes),
       size_of_(size_of),
-      limit_(static_cast<std::uint32_t>(region.size() / page_bytes)),
+      limit_(static_cast<std::uint32_t>(region.size() / page_bytes -
+                                        header_pages(region.size() / page_bytes))),
       floor_(floor_pages),
       low_(limit_) {
+  CHECK_EQ(reinterpret_cast<std::uintptr_t>(region.data()) % alignof(PageHeader), 0u);
   CHECK_GE(limit_, 4u);
   CHECK_LE(region.size() / page_bytes, std::size_t{1} << 24);
   CHECK_GE(floor_, 1u);
@@ -186,8 +194,7 @@ void Arena::lower_floor() {
 std::optional<std::string> Arena::audit_page(std::uint32_t number) const {
   const Page in = page(number);
   const PageHeader& head = in.header();
-  if (head.heap_end < sizeof(PageHeader) ||
-      head.heap_end + head.slot_count * slot_bytes > page_bytes)
+  if (head.heap_end + head.slot_count * slot_bytes > page_bytes)
     return text_of(number, "heap and slots overlap");
   std::size_t used_bytes = 0;
   std::uint8_t owner[page_bytes] = {};
@@ -195,17 +202,15 @@ std::optional<std::string> Arena::audit_page(std::uint32_t number) const {
     if (!in.used(slot)) continue;
     const char* chunk = in.chunk(slot);
     const std::size_t bytes = even(size_of_(in.kind(slot), chunk));
-    const auto offset = static_cast<std::size_t>(chunk - reinterpret_cast<const char*>(&head));
-    if (offset < sizeof(PageHeader) || offset + bytes > head.heap_end)
-      return text_of(number, "a chunk lies outside the heap");
+    const auto offset = static_cast<std::size_t>(chunk - in.base());
+    if (offset + bytes > head.heap_end) return text_of(number, "a chunk lies outside the heap");
     for (std::size_t i = offset; i < offset + bytes; ++i) {
       if (owner[i] != 0) return text_of(number, "two chunks overlap");
       owner[i] = 1;
     }
     used_bytes += bytes;
   }
-  if (used_bytes + head.free_bytes + head.slot_count * slot_bytes !=
-      page_bytes - sizeof(PageHeader))
+  if (used_bytes + head.free_bytes + head.slot_count * slot_bytes != page_bytes)
     return text_of(number, "used and free bytes do not add up");
   if ((head.bin == no_bin) != (head.pins > 0))
     return text_of(number, "pinned and in a bin, or neither");

@@ -1,6 +1,6 @@
 // Arena: the pages of one region, and which of them has room for a chunk.
 //
-//   0          floor                          low             high      limit
+//   [headers] 0 floor                          low             high      limit
 //   +------------+--- data pages (some empty) --+--- untouched --+---- data pages ----+
 //   | the owner's|                                                                    |
 //   +------------+--------------------------------------------------------------------+
@@ -39,8 +39,8 @@ struct ArenaStats {
 
 class Arena {
  public:
-  /// `region` is page-aligned in length (a rest is left unused) and outlives the arena. Requires at
-  /// least 4 pages and at most 2^24.
+  /// `region` outlives the arena, is aligned for a header, and a rest below a page is left unused.
+  /// Its first bytes hold the headers (32 a page); at least 4 pages must be left, at most 2^24.
   Arena(std::span<char> region, std::uint32_t floor_pages, SizeOf size_of);
 
   [[nodiscard]] char* chunk(Handle handle) const {
@@ -48,7 +48,7 @@ class Arena {
   }
   [[nodiscard]] Kind kind(Handle handle) const { return page(handle.page()).kind(handle.slot()); }
   [[nodiscard]] Page page(std::uint32_t number) const {
-    return Page(base_ + static_cast<std::size_t>(number) * page_bytes);
+    return {base_ + static_cast<std::size_t>(number) * page_bytes, &headers_[number]};
   }
   [[nodiscard]] char* floor_base() const { return base_; }
   [[nodiscard]] std::uint32_t floor_pages() const { return floor_; }
@@ -94,12 +94,14 @@ class Arena {
 
  private:
   static constexpr std::size_t bin_step = 16;
-  static constexpr std::size_t bin_count = page_bytes / bin_step;
+  /// 257 sizes, rounded up to whole words of the bitmap.
+  static constexpr std::size_t bin_count = page_bytes / bin_step + 64;
 
   [[nodiscard]] std::optional<std::uint32_t> find_page(std::size_t need) const;
   [[nodiscard]] std::optional<std::uint32_t> touch_page();
   [[nodiscard]] std::optional<std::string> audit_page(std::uint32_t number) const;
 
+  PageHeader* headers_;  ///< of every page, at the start of the region
   char* base_;
   SizeOf size_of_;
   std::uint32_t limit_;

@@ -25,7 +25,7 @@ std::uint32_t size_of(Kind, const char* chunk) {
 class Model {
  public:
   explicit Model(std::size_t pages)
-      : region_(pages * page_bytes), arena_({region_.data(), region_.size()}, 1, size_of) {}
+      : region_((pages + 1) * page_bytes), arena_({region_.data(), region_.size()}, 1, size_of) {}
 
   void take(std::size_t bytes, char fill) {
     const auto handle = arena_.take(fill % 2 ? Kind::piece : Kind::item, bytes);

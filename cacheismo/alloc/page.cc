@@ -8,9 +8,8 @@
 namespace cacheismo::alloc {
 
 void Page::format() {
-  unpoison(base_, page_bytes);
-  header() = PageHeader{.heap_end = sizeof(PageHeader),
-                        .free_bytes = page_bytes - sizeof(PageHeader),
+  header() = PageHeader{.heap_end = 0,
+                        .free_bytes = page_bytes,
                         .slot_count = 0,
                         .free_slot = no_slot,
                         .pins = 0,
@@ -20,7 +19,7 @@ void Page::format() {
                         .earliest_expiry = 0,
                         .wheel_previous = 0,
                         .wheel_next = 0};
-  poison(base_ + sizeof(PageHeader), page_bytes - sizeof(PageHeader));
+  poison(base_, page_bytes);
 }
 
 std::uint32_t Page::take(Kind kind, std::size_t bytes, SizeOf size_of) {
@@ -62,13 +61,13 @@ void Page::release(std::uint32_t slot, std::size_t bytes) {
       head.free_slot == no_slot ? static_cast<std::uint16_t>(slots_max) : head.free_slot;
   slot_word(slot) = static_cast<std::uint16_t>(free_mark | next);
   head.free_slot = static_cast<std::uint16_t>(slot);
-  if (head.free_bytes + head.slot_count * slot_bytes == page_bytes - sizeof(PageHeader)) {
+  if (head.free_bytes + head.slot_count * slot_bytes == page_bytes) {
     // Nothing is left: forget the slots and the holes at once.
     poison(base_ + page_bytes - head.slot_count * slot_bytes, head.slot_count * slot_bytes);
     head.slot_count = 0;
     head.free_slot = no_slot;
-    head.heap_end = sizeof(PageHeader);
-    head.free_bytes = page_bytes - sizeof(PageHeader);
+    head.heap_end = 0;
+    head.free_bytes = page_bytes;
   }
 }
 
@@ -86,7 +85,7 @@ void Page::slide(SizeOf size_of) {
   // Out and back through a scratch page: two copies of at most 4 KiB, and no sorting of slots.
   char scratch[page_bytes];
   PageHeader& head = header();
-  std::size_t end = sizeof(PageHeader);
+  std::size_t end = 0;
   for (std::uint32_t slot = 0; slot < head.slot_count; ++slot) {
     if (!used(slot)) continue;
     const std::size_t bytes = even(size_of(kind(slot), chunk(slot)));
@@ -94,8 +93,8 @@ void Page::slide(SizeOf size_of) {
     slot_word(slot) = static_cast<std::uint16_t>((slot_word(slot) & ~offset_mask) | end);
     end += bytes;
   }
-  unpoison(base_ + sizeof(PageHeader), end - sizeof(PageHeader));
-  std::memcpy(base_ + sizeof(PageHeader), scratch + sizeof(PageHeader), end - sizeof(PageHeader));
+  unpoison(base_, end);
+  std::memcpy(base_, scratch, end);
   head.heap_end = static_cast<std::uint16_t>(end);
   CHECK_EQ(gap(), head.free_bytes);
   poison(base_ + end, gap());

@@ -1,13 +1,18 @@
 // Page: 4 KiB in which chunks may slide, because everybody holds slots and not addresses.
 //
-//   0        32                    heap_end              4096 - 2 * slot_count          4096
-//   +--------+-----------------------+--------- gap --------+--------------------------+
-//   | header | chunk | hole | chunk  |                      | slot n-1 | ... | slot 0  |
-//   +--------+-----------------------+----------------------+--------------------------+
+//   0                       heap_end              4096 - 2 * slot_count          4096
+//   +-----------------------+--------- gap --------+--------------------------+      header,
+//   elsewhere: | chunk | hole | chunk  |                      | slot n-1 | ... | slot 0  |
+//   heap_end, free_bytes,
+//   +-----------------------+----------------------+--------------------------+      slot_count,
+//   links ...
+//
+// Headers lie together in a table of the arena, because at the start of every page they would all
+// fall into the same few sets of the processor's caches.
 //
 //   slot (2 bytes)   used:  0 | piece | 0 0 | offset (12 bits)      free:  1 | 7 bits | next free
 //
-//  1. heap_end + 2 * slot_count <= 4096; chunks lie in [32, heap_end) and do not overlap.
+//  1. heap_end + 2 * slot_count <= 4096; chunks lie in [0, heap_end) and do not overlap.
 //  2. free_bytes = gap + holes.
 //  3. Chunks start at even offsets; a chunk's size is known to its owner (SizeOf), not stored here.
 //  4. While pins > 0 no chunk moves inside the page and none is moved out of it.
@@ -65,20 +70,20 @@ inline constexpr std::size_t slots_max = 255;
 inline constexpr std::size_t slot_bytes = 2;
 
 /// Largest chunk: a page with nothing else in it.
-inline constexpr std::size_t chunk_bytes_max = page_bytes - sizeof(PageHeader) - slot_bytes;
+inline constexpr std::size_t chunk_bytes_max = page_bytes - slot_bytes;
 
-/// A view of one page's bytes; costs nothing to make.
+/// A view of one page and its header; costs nothing to make.
 class Page {
  public:
-  explicit Page(char* base) : base_(base) {}
+  Page(char* base, PageHeader* header) : base_(base), header_(header) {}
 
-  [[nodiscard]] PageHeader& header() const { return *reinterpret_cast<PageHeader*>(base_); }
+  [[nodiscard]] PageHeader& header() const { return *header_; }
+  [[nodiscard]] const char* base() const { return base_; }
   [[nodiscard]] std::size_t gap() const {
     return page_bytes - header().slot_count * slot_bytes - header().heap_end;
   }
   [[nodiscard]] bool empty() const {
-    return header().free_bytes + header().slot_count * slot_bytes ==
-           page_bytes - sizeof(PageHeader);
+    return header().free_bytes + header().slot_count * slot_bytes == page_bytes;
   }
 
   /// Makes an empty page of whatever was there.
@@ -116,6 +121,7 @@ class Page {
   void slide(SizeOf size_of);
 
   char* base_;
+  PageHeader* header_;
 };
 
 }  // namespace cacheismo::alloc

@@ -104,20 +104,28 @@ Handle Table::add_piece(Handle previous, std::uint64_t wanted) {
   if (draft_bytes_ >= limit_bytes_ / 2) return Handle{};
   const auto whole =
       static_cast<std::size_t>(std::min<std::uint64_t>(wanted, piece_value_bytes_max));
+  const std::size_t overhead = sizeof(PieceHeader) + alloc::slot_bytes + 1;
+  // What is left of the roomiest page is good enough where it is worth a piece; so what evictions
+  // free is used at once, in whatever pages it lies.
   std::optional<Handle> taken;
-  std::size_t value_bytes = whole;
-  if (whole > piece_value_bytes_min) {
-    // What is left of the roomiest page is good enough where it is worth a piece.
+  std::size_t value_bytes = 0;
+  std::uint64_t evicted = 0;
+  while (!taken) {
     const auto page = arena_.roomiest();
     const std::size_t room = page ? arena_.room(*page) : 0;
-    const std::size_t overhead = sizeof(PieceHeader) + alloc::slot_bytes + 1;
-    if (room >= piece_value_bytes_min + overhead)
+    if (room >= std::min(whole, piece_value_bytes_min) + overhead) {
       value_bytes = std::min(whole, room - overhead);
-    else
-      value_bytes = std::min<std::size_t>(whole, alloc::page_bytes / 2);
+      taken = arena_.take(Kind::piece, sizeof(PieceHeader) + value_bytes);
+      CHECK(taken.has_value());
+    } else if (arena_.stats().free_bytes > whole &&
+               make_room(std::min(whole, alloc::page_bytes / 2) + overhead)) {
+      continue;
+    } else if (evict_one()) {
+      counters_.evictions_per_put_max = std::max(counters_.evictions_per_put_max, ++evicted);
+    } else {
+      return Handle{};
+    }
   }
-  taken = take(Kind::piece, sizeof(PieceHeader) + value_bytes);
-  if (!taken) return Handle{};
   pieces_.at(*taken).header() = PieceHeader{
       .previous = previous.value, .next = 0, .bytes = static_cast<std::uint16_t>(value_bytes)};
   if (previous) pieces_.at(previous).header().next = taken->value;
