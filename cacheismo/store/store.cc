@@ -88,7 +88,8 @@ std::uint64_t Store::cas(ItemView& item) {
   if (const std::uint64_t known = table.item(handle).cas()) return known;
   const std::uint64_t fresh = ++body_->last_cas;
   const Handle moved = table.assign_cas(handle, fresh);
-  // Without memory for it the value is not kept: a later compare fails, which is always allowed.
+  // Without memory for it, or while readers hold a short item, the value is not kept: a later
+  // compare fails, which is always allowed. Long items have one from the start.
   item = table.view(moved ? moved : handle);
   return fresh;
 }

@@ -42,7 +42,8 @@ class Rig {
         keys_(prng_.between(5, 3000)),
         size_max_(prng_.chance(1, 3)   ? 200
                   : prng_.chance(1, 2) ? 3000
-                                       : item_max / 2) {}
+                                       : item_max / 2),
+        large_in_ten_(prng_.below(11)) {}
 
   void step() {
     switch (prng_.below(20)) {
@@ -305,7 +306,7 @@ class Rig {
   Store store_;
   std::uint64_t keys_;
   std::uint64_t size_max_;
-  std::uint64_t large_in_ten_;
+  std::uint64_t large_in_ten_;  ///< of ten values, how many may be long
   std::list<Entry> lru_;  ///< most recent first
   std::vector<Held> pins_;
   Seconds now_{2};

@@ -91,6 +91,70 @@ TEST_F(StoreTest, CompareNeedsTheValueThatWasHandedOut) {
   EXPECT_EQ(put("k", "4", {.mode = Mode::append, .compare_cas = 77}), Outcome::stored);
 }
 
+TEST_F(StoreTest, AnItemThatNobodyAskedACasOfMatchesNothing) {
+  put("k", "1");
+  for (const std::uint64_t guess : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}}) {
+    EXPECT_EQ(put("k", "2", {.compare_cas = guess}), Outcome::exists) << guess;
+    EXPECT_EQ(remove("k", {.compare_cas = guess}), Outcome::exists) << guess;
+    EXPECT_EQ(count("k", {.compare_cas = guess}).outcome, Outcome::exists) << guess;
+  }
+  EXPECT_EQ(get("k"), "1");
+}
+
+TEST_F(StoreTest, ALongValueKeepsItsCasWhileAReaderHoldsIt) {
+  put("k", std::string(10000, 'x'));
+  const auto item = store_->peek(store_->key("k"), now_);
+  const Pin reader = store_->pin(*item);
+  const std::uint64_t held = cas("k");
+  EXPECT_EQ(cas("k"), held);
+  EXPECT_EQ(put("k", "2", {.compare_cas = held}), Outcome::stored);
+  Bytes view[1];
+  EXPECT_EQ(store_->views(reader, 9999, view), 1u);
+  EXPECT_EQ(view[0], "x");
+  EXPECT_GT(store_->stats().pinned_bytes, 10000u);
+  store_->unpin(reader);
+  EXPECT_EQ(store_->stats().pinned_bytes, 0u);
+}
+
+TEST_F(StoreTest, AFailedAddCountsAsAUse) {
+  put("old", "v");
+  put("kept", "v");
+  for (int i = 0; store_->stats().evictions == 0; ++i) {
+    put("k" + std::to_string(i), std::string(500, 'x'));
+    EXPECT_EQ(put("kept", "w", {.mode = Mode::add}), Outcome::not_stored);
+  }
+  EXPECT_EQ(get("old"), "(miss)");
+  EXPECT_EQ(get("kept"), "v");
+}
+
+TEST_F(StoreTest, AppendKeepsFlagsAndExpiryAndChangesCas) {
+  put("k", "a", {.client_flags = 9, .expiry = Seconds{200}});
+  const std::uint64_t before = cas("k");
+  EXPECT_EQ(put("k", "b", {.mode = Mode::append, .client_flags = 1, .expiry = Seconds{300}}),
+            Outcome::stored);
+  const auto item = store_->peek(store_->key("k"), now_);
+  EXPECT_EQ(item->client_flags(), 9u);
+  EXPECT_EQ(item->expiry(), Seconds{200});
+  EXPECT_GT(cas("k"), before);
+  EXPECT_EQ(put("new", "n", {.mode = Mode::append, .vivify = Seconds{150}}), Outcome::stored);
+  EXPECT_EQ(store_->peek(store_->key("new"), now_)->expiry(), Seconds{150});
+}
+
+TEST_F(StoreTest, MetaGetTellsTheStateBeforeItsOwnAccess) {
+  put("k", "v");
+  now_ = Seconds{107};
+  EXPECT_FALSE(meta("k", {.bump = false}).item.fetched());
+  const MetaGet first = meta("k");
+  EXPECT_FALSE(first.before.fetched());
+  EXPECT_EQ(first.before.last_access(), Seconds{100});
+  now_ = Seconds{109};
+  const MetaGet second = meta("k", {.new_expiry = Seconds{500}});
+  EXPECT_TRUE(second.before.fetched());
+  EXPECT_EQ(second.before.last_access(), Seconds{107});
+  EXPECT_EQ(second.before.expiry(), never);
+  EXPECT_EQ(second.item.expiry(), Seconds{500});
+}
+
 TEST_F(StoreTest, AnItemIsGoneAtItsExpiry) {
   put("k", "v", {.expiry = Seconds{105}});
   now_ = Seconds{104};
