@@ -40,7 +40,8 @@ inline constexpr Bytes bad_mode_ms = "CLIENT_ERROR invalid mode for ms M token\r
 inline constexpr Bytes bad_mode_ma = "CLIENT_ERROR invalid mode for ma M token\r\n";
 inline constexpr Bytes bad_base64 = "CLIENT_ERROR error decoding key\r\n";
 inline constexpr Bytes too_many_connections = "ERROR Too many open connections\r\n";
-inline constexpr Bytes no_pipelining_watch = "ERROR cannot pipeline other commands before watch\r\n";
+inline constexpr Bytes no_pipelining_watch =
+    "ERROR cannot pipeline other commands before watch\r\n";
 inline constexpr Bytes no_pipelining_metadump =
     "ERROR cannot pipeline other commands before metadump\r\n";
 inline constexpr Bytes no_pipelining_mgdump =

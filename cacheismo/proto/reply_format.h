@@ -85,7 +85,7 @@ enum class MetaEcho : std::uint8_t {
 
 /// What a reply may say about an item. Only the fields that the request asks for need be right.
 struct MetaFacts {
-  Bytes key;  ///< decoded; encoded again where the request said `b`
+  Bytes key = {};  ///< decoded; encoded again where the request said `b`
   std::uint64_t value_bytes = 0;
   std::uint64_t cas = 0;
   std::uint32_t client_flags = 0;
@@ -111,7 +111,7 @@ char* put_meta_value_line(char* out, const Meta& meta, MetaEcho echo, const Meta
 
 /// What `me` and `lru_crawler metadump` tell about an item.
 struct ItemFacts {
-  Bytes key;
+  Bytes key = {};
   std::int64_t expiry = -1;      ///< me: seconds left; metadump: Unix seconds; -1: never
   std::int64_t last_access = 0;  ///< me: seconds ago; metadump: Unix seconds
   std::uint64_t cas = 0;

@@ -32,7 +32,7 @@ struct Parsed {
   Kind kind = Kind::need_more;
   std::size_t consumed = 0;
   std::uint64_t swallow = 0;
-  Bytes reply;  ///< static text, "\r\n" included; lives forever
+  Bytes reply = {};  ///< static text, "\r\n" included; lives forever
 };
 
 class RequestParser {

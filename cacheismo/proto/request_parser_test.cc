@@ -33,7 +33,9 @@ void expect(const Verdict& verdict) {
     EXPECT_EQ(parsed.kind, verdict.kind);
     EXPECT_EQ(parsed.reply, verdict.reply);
     EXPECT_EQ(parsed.swallow, verdict.swallow);
-    if (verdict.kind != Kind::hang_up) EXPECT_EQ(parsed.consumed, verdict.line.size());
+    if (verdict.kind != Kind::hang_up) {
+      EXPECT_EQ(parsed.consumed, verdict.line.size());
+    }
   }
 }
 
@@ -306,9 +308,11 @@ TEST(RequestParser, TheDebugCommandLooksOnlyForTheBase64Flag) {
 TEST(RequestParser, OddKeysAreKeys) {
   RequestParser parser;
   const std::string key("\x01\0\r\t\x7f\xff", 6);
-  ASSERT_EQ(parser.parse("get " + key + "\n").kind, Kind::command);
+  const std::string get = "get " + key + "\n";
+  ASSERT_EQ(parser.parse(get).kind, Kind::command);
   EXPECT_EQ(KeyCursor(parser.command().keys).next(), key);
-  ASSERT_EQ(parser.parse("incr " + key + " +5\n").kind, Kind::command);
+  const std::string incr = "incr " + key + " +5\n";
+  ASSERT_EQ(parser.parse(incr).kind, Kind::command);
   EXPECT_EQ(parser.command().key, key);
   EXPECT_EQ(parser.command().delta, 5u);
 }
