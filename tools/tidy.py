@@ -43,7 +43,7 @@ BACKEND = re.compile(r"cacheismo/io/(?!io\.h$)")
 # What reads a clock, draws chance, starts a thread or asks the environment. Matched in code without
 # comments and strings.
 BANNED_NAMES = [
-    r"(?<![\w.>:])(?:::|std::)?(?:s?rand|time|clock|sleep|usleep|nanosleep)\s*\(",
+    r"(?<![\w.>:])(?:::|std::)?(?:s?rand|time|sleep|usleep|nanosleep|clock(?=\s*\(\)))\s*\(",
     r"\b(?:gettimeofday|clock_gettime|getenv|secure_getenv|getrandom|getentropy)\b",
     r"\bstd::(?:random_device|mt19937\w*|\w+_distribution|shuffle|hash|thread|jthread|mutex|async)\b",
     r"\b(?:system_clock|steady_clock|high_resolution_clock|sleep_for|sleep_until)\b",
@@ -134,7 +134,8 @@ def room(path):
 
 
 def is_test(path):
-    return re.search(r"_(property_)?test\.cc$", path) is not None
+    """A test, or what a room's tests share: test_wire.h."""
+    return re.search(r"_test\.cc$|/test_\w+\.(cc|h)$", path) is not None
 
 
 def check_format(tree):

@@ -90,6 +90,7 @@ class TidyChecks(unittest.TestCase):
             "long a = time(nullptr);",
             "long a = std::time(nullptr);",
             "long a = ::clock();",
+            "long a = clock();",
             "thread_local int a = 0;",
             "std::random_device a;",
             "auto a = std::chrono::steady_clock::now();",
@@ -106,7 +107,7 @@ class TidyChecks(unittest.TestCase):
     def test_names_that_only_look_banned(self):
         self.append("\n// rand() and time() in a comment\n"
                     'const char* a = "time(";\nint operand(int);\nint b = io.time(1);\n'
-                    "int uptime(int);\n#include <chrono>\n")
+                    "int uptime(int);\nstruct S {\n  S() : clock(7) {}\n  int clock;\n};\n#include <chrono>\n")
         self.assertEqual(self.found(), [])
 
     def test_io_may_touch_the_world(self):
