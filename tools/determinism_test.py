@@ -88,7 +88,8 @@ def self_test():
                  "std::ios_base::Init::Init()", "std::this_thread::__sleep_for(x)",
                  "std::_Hash_bytes(void const*, unsigned long, unsigned long)", "boost::f()"]:
         assert not is_pure("store", "_Z1f", name), name
-    for name in ["cacheismo::at(std::chrono::time_point<x>)", "operator new(unsigned long)", "std::terminate()"]:
+    for name in ["cacheismo::at(std::chrono::time_point<x>)", "operator new(unsigned long)",
+                 "std::terminate()"]:
         assert is_pure("store", "_Z1f", name), name
     assert is_pure("base", "fprintf", "fprintf") and not is_pure("store", "fprintf", "fprintf")
     assert MUTABLE_SECTIONS.match(".bss._ZN1xE") and not MUTABLE_SECTIONS.match(".data.rel.ro.x")
