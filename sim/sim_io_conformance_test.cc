@@ -76,9 +76,8 @@ std::unique_ptr<io::Backend> rough() {
   FaultPlan plan = draw_fault_plan(Prng(seed));
   plan.reset_every_ns = plan.refuse_per_million = plan.black_hole_per_million = 0;
   plan.accept_reset_per_million = plan.accept_fail_per_million = 0;
-  return std::make_unique<SimBackend>(seed, plan,
-                                      seed % 2 == 0 ? io::Address::Kind::tcp
-                                                    : io::Address::Kind::unix_socket);
+  return std::make_unique<SimBackend>(
+      seed, plan, seed % 2 == 0 ? io::Address::Kind::tcp : io::Address::Kind::unix_socket);
 }
 
 }  // namespace
@@ -86,15 +85,14 @@ std::unique_ptr<io::Backend> rough() {
 
 namespace cacheismo::io {
 
-INSTANTIATE_TEST_SUITE_P(SimTcp, Conformance,
-                         testing::Values(sim::fault_free<Address::Kind::tcp>));
+INSTANTIATE_TEST_SUITE_P(SimTcp, Conformance, testing::Values(sim::fault_free<Address::Kind::tcp>));
 INSTANTIATE_TEST_SUITE_P(SimUnix, Conformance,
                          testing::Values(sim::fault_free<Address::Kind::unix_socket>));
 INSTANTIATE_TEST_SUITE_P(SimByteByByte, Conformance, testing::Values(sim::byte_by_byte));
 INSTANTIATE_TEST_SUITE_P(SimCalm, Conformance, testing::Values(sim::calm));
 INSTANTIATE_TEST_SUITE_P(SimRough, Conformance,
-                         testing::Values(sim::rough<1>, sim::rough<2>, sim::rough<3>,
-                                         sim::rough<4>, sim::rough<5>, sim::rough<6>,
-                                         sim::rough<7>, sim::rough<8>));
+                         testing::Values(sim::rough<1>, sim::rough<2>, sim::rough<3>, sim::rough<4>,
+                                         sim::rough<5>, sim::rough<6>, sim::rough<7>,
+                                         sim::rough<8>));
 
 }  // namespace cacheismo::io

@@ -1,0 +1,100 @@
+// Wire: one real node and raw connections to it in a world without faults, for tests.
+//
+//   Wire wire({.cuts = Cuts::byte_by_byte});
+//   auto& a = wire.connect();
+//   a.write("set k 0 0 1\r\nx\r\nget k\r\n");
+//   wire.run();
+//   EXPECT_EQ(a.take(), "STORED\r\nVALUE k 0 1\r\nx\r\nEND\r\n");
+//
+//  1. Nothing happens outside run() and advance(); run() lets no time pass.
+//  2. The destructor stops the node and CHECKs that it lets go of everything and that its audit is
+//     clean.
+// The node listens on `server_address`, or on the addresses of the config if it names any.
+
+#ifndef CACHEISMO_SIM_WIRE_H_
+#define CACHEISMO_SIM_WIRE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cacheismo/base/bytes.h"
+#include "cacheismo/base/units.h"
+#include "cacheismo/node/config.h"
+#include "cacheismo/node/log.h"
+#include "cacheismo/node/node.h"
+#include "sim/arena.h"
+#include "sim/fault_plan.h"
+#include "sim/journal.h"
+#include "sim/raw_connection.h"
+#include "sim/world.h"
+
+namespace cacheismo::sim {
+
+/// Where a simulated node listens unless its config says otherwise.
+[[nodiscard]] io::Address server_address();
+
+/// A node's log as lines; keeps the last 1000.
+class KeptLog final : public node::Log {
+ public:
+  void write(node::Level level, Bytes event, Bytes fields) override;
+  [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+class Wire {
+ public:
+  struct Options {
+    node::Config config = {};  ///< memory_bytes is what the arena gets
+    Cuts cuts = Cuts::whole;   ///< what the node's receives return and its sends take
+    std::uint64_t seed = 1;
+    FaultPlan plan = {};  ///< of the network; `cuts` above rules over the plan's
+    JournalLines* journal = nullptr;
+  };
+
+  Wire() : Wire(Options{}) {}
+  explicit Wire(const Options& options);
+  ~Wire();
+  Wire(const Wire&) = delete;
+  Wire& operator=(const Wire&) = delete;
+
+  /// A new connection to the node's first address, or to `address`. It belongs to the Wire and
+  /// lives as long as it does.
+  RawConnection& connect();
+  RawConnection& connect(const io::Address& address);
+
+  /// Lets everything happen that can happen without time passing.
+  void run();
+  /// Writes `bytes` in the given pieces, each delivered before the next is sent: piece i ends
+  /// before offset cuts[i] (ascending); the rest is the last piece.
+  void write_cut(RawConnection& connection, Bytes bytes, std::span<const std::size_t> cuts);
+  /// Writes `bytes`, runs, and returns what came back.
+  [[nodiscard]] std::string ask(RawConnection& connection, Bytes bytes);
+
+  /// Lets time pass, then runs.
+  void advance(Duration duration);
+  void jump_wall(Duration by) { node_io_.jump_wall(by); }
+
+  [[nodiscard]] node::Node& node() { return *node_; }
+  [[nodiscard]] SimIo& node_io() { return node_io_; }
+  [[nodiscard]] SimIo& client_io() { return client_io_; }
+  [[nodiscard]] World& world() { return world_; }
+  [[nodiscard]] const KeptLog& log() const { return log_; }
+  [[nodiscard]] std::optional<std::string> audit() const { return node_->audit(); }
+
+ private:
+  World world_;
+  SimIo& node_io_;
+  SimIo& client_io_;
+  Arena arena_;
+  KeptLog log_;
+  std::unique_ptr<node::Node> node_;
+  std::vector<std::unique_ptr<RawConnection>> connections_;
+};
+
+}  // namespace cacheismo::sim
+
+#endif  // CACHEISMO_SIM_WIRE_H_
