@@ -98,7 +98,7 @@ Result<void, std::string> Node::Impl::start() {
   }
   for (Listener& listener : listeners_) {
     accept(listener);
-    state_.log.write(Level::info, "listening", "address=" + io::to_string(listener.address));
+    state_.log.write(Level::debug, "listening", "address=" + io::to_string(listener.address));
   }
   state_.accepting = true;
   tick_timer_ = io.set_timer(io.now().monotonic + tick_interval, *this);

@@ -1,0 +1,57 @@
+#include "cacheismo/flags.h"
+
+namespace cacheismo {
+
+Bytes help_text() {
+  return R"(cacheismo: an in-memory cache that speaks memcached's text protocol
+
+usage: cacheismo [flags]
+
+Listening
+  -p, --port=<num>            TCP port (default: 11211; -1: any free port; 0: none)
+  -l, --listen=<addr>         addresses to listen on, separated by commas; may be given repeatedly;
+                              names, and a port behind a colon, are fine (default: 127.0.0.1)
+  -s, --unix-socket=<file>    listen on a unix socket instead of TCP
+  -a, --unix-mask=<mask>      permission bits of the unix socket, in octal (default: 700)
+  -b, --listen-backlog=<num>  connections that may wait to be accepted (default: 1024)
+  -c, --conn-limit=<num>      connections at once (default: 1024)
+
+Memory
+  -m, --memory-limit=<num>    memory for items and their index, in megabytes (default: 64)
+  -I, --max-item-size=<num>   largest item; k, m or g may follow (default: 1m, from 1k to 1g, at
+                              most half of -m)
+  -M, --disable-evictions     answer an error when memory is full instead of evicting
+
+Process
+  -d, --daemon                run in the background; return when it serves
+  -P, --pidfile=<file>        write the process id to a file
+  -u, --user=<user>           become this user (only when started as root)
+  -r, --enable-coredumps      raise the limit of core files
+  -v, --verbose               say more on stderr; -vv says still more
+
+What clients may do
+  -A, --enable-shutdown       accept the "shutdown" command
+  -Y, --auth-file=<file>      let in only who knows a line of this file: user:password
+  -F, --disable-flush-all     refuse flush_all
+  -X, --disable-dumping       refuse stats cachedump, lru_crawler metadump and mgdump
+  -W, --disable-watch         refuse watch
+  -C, --disable-cas           give out no CAS ids
+  -D <char>                   the end of a key's prefix in "stats detail" (default: ":"); turns it on
+  -R, --max-reqs-per-event=<num>  requests served from one connection before others get a turn
+                              (default: 20)
+  -o, --extended=idle_timeout=<seconds>  close connections that have been idle for so long
+                              (default: 0, never)
+
+  -h, --help                  print this and exit
+  -i, --license               print the license and exit
+  -V, --version               print the version and exit
+
+Signals: INT and TERM stop at once; USR1 finishes what is in flight, then stops; HUP reads the auth
+file again. If MEMCACHED_PORT_FILENAME is set, the ports are written to the file that it names.
+
+memcached's -f, -k, -L, -n, -N, -t, -U, -B ascii and the tuning names of -o are accepted and do
+nothing. -S, -Z, -e, -B binary and -o ext_*, proxy_*, ssl_* are refused.
+)";
+}
+
+}  // namespace cacheismo

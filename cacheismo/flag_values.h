@@ -1,0 +1,44 @@
+// FlagValues: what may stand behind a flag: numbers, sizes, addresses, lists of -o options.
+
+#ifndef CACHEISMO_FLAG_VALUES_H_
+#define CACHEISMO_FLAG_VALUES_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cacheismo/base/bytes.h"
+#include "cacheismo/base/result.h"
+#include "cacheismo/flags.h"
+
+namespace cacheismo {
+
+struct NumberRange {
+  std::int64_t low;
+  std::int64_t high;
+};
+
+/// A decimal number, sign allowed, nothing behind it. `flag` names it in the error.
+[[nodiscard]] Result<std::int64_t, std::string> parse_number(Bytes flag, Bytes text,
+                                                             NumberRange range);
+
+/// Bytes, with an optional k, m or g (either case) for powers of 1024.
+[[nodiscard]] Result<std::uint64_t, std::string> parse_size(Bytes flag, Bytes text,
+                                                            NumberRange range);
+
+/// Permission bits in octal.
+[[nodiscard]] Result<std::uint32_t, std::string> parse_mode(Bytes flag, Bytes text);
+
+/// -l: addresses separated by commas or semicolons, each a name or a numeric address with an
+/// optional :port ("127.0.0.1", "localhost:11212", "[::1]:11213", "::1"), appended to `addresses`
+/// once each.
+[[nodiscard]] Result<void, std::string> parse_listen(Bytes list, std::uint16_t default_port,
+                                                     const Environment& environment,
+                                                     std::vector<io::Address>& addresses);
+
+/// -o: name or name=value, separated by commas.
+[[nodiscard]] Result<void, std::string> parse_extended(Bytes list, Options& options);
+
+}  // namespace cacheismo
+
+#endif  // CACHEISMO_FLAG_VALUES_H_

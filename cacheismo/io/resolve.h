@@ -1,0 +1,21 @@
+// Resolve: from the names that people type to the numeric addresses of io.h.
+
+#ifndef CACHEISMO_IO_RESOLVE_H_
+#define CACHEISMO_IO_RESOLVE_H_
+
+#include <string>
+#include <vector>
+
+#include "cacheismo/base/result.h"
+
+namespace cacheismo::io {
+
+/// The numeric addresses of this machine that `name` stands for ("127.0.0.1", "localhost", "::"),
+/// at least one, without duplicates. Of a name with several addresses those are left out on which
+/// no socket can be bound here: /etc/hosts often lists ::1 where IPv6 is off. Blocks while names
+/// are looked up: for the start of a process. The error says why.
+[[nodiscard]] Result<std::vector<std::string>, std::string> resolve_local(const std::string& name);
+
+}  // namespace cacheismo::io
+
+#endif  // CACHEISMO_IO_RESOLVE_H_
