@@ -90,16 +90,22 @@ Parsed judge_unknown(Bytes line) {
 
 // ---- Classic commands --------------------------------------------------------------------------
 
-Parsed parse_keys(Command& command, Bytes rest) {
-  KeyCursor cursor(rest);
-  Bytes key = cursor.next();
-  if (key.empty()) return reject(replies::bad_line);
-  // The first key starts where the keys start.
-  command.keys = rest.substr(static_cast<std::size_t>(key.data() - rest.data()));
-  for (; !key.empty(); key = cursor.next()) {
-    if (key.size() > limits::key_bytes_max) return reject(replies::bad_line);
+/// Whether no run between spaces is longer than a key may be. Every window of a key's length and one
+/// must hold a space; going on behind the last one skips most bytes unseen.
+bool every_key_fits(Bytes keys) {
+  while (keys.size() > limits::key_bytes_max) {
+    const std::size_t space = keys.substr(0, limits::key_bytes_max + 1).rfind(' ');
+    if (space == Bytes::npos) return false;
+    keys.remove_prefix(space + 1);
   }
-  return accepted();
+  return true;
+}
+
+Parsed parse_keys(Command& command, Bytes rest) {
+  const std::size_t start = rest.find_first_not_of(' ');
+  if (start == Bytes::npos) return reject(replies::bad_line);
+  command.keys = rest.substr(start);
+  return every_key_fits(command.keys) ? accepted() : reject(replies::bad_line);
 }
 
 Parsed parse_get_and_touch(Command& command, Bytes rest) {

@@ -11,6 +11,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "cacheismo/base/bytes.h"
+#include "cacheismo/base/limits.h"
 #include "cacheismo/proto/request_parser.h"
 #include "cacheismo/proto/transcript.h"
 
@@ -96,6 +97,24 @@ RC_GTEST_PROP(RequestParser, BytesBehindALineDoNotChangeItsMeaning, ()) {
   RC_ASSERT(a.reply == b.reply);
   if (a.kind == Parsed::Kind::command)
     RC_ASSERT(described(alone.command()) == described(followed.command()));
+}
+
+RC_GTEST_PROP(RequestParser, AMultiGetIsRefusedExactlyIfAKeyIsTooLong, ()) {
+  std::string line = "get";
+  bool fits = true;
+  const auto lengths = *rc::gen::nonEmpty(rc::gen::container<std::vector<int>>(
+      rc::gen::oneOf(rc::gen::inRange(1, 30), rc::gen::inRange(240, 260))));
+  for (const int length : lengths) {
+    fits = fits && length <= static_cast<int>(limits::key_bytes_max);
+    line += std::string(static_cast<std::size_t>(*rc::gen::inRange(1, 4)), ' ');
+    line += std::string(static_cast<std::size_t>(length), 'k');
+  }
+  line += "\r\n";
+  RequestParser parser;
+  RC_ASSERT((parser.parse(line).kind == Parsed::Kind::command) == fits);
+  KeyCursor keys(parser.command().keys);
+  for (const int length : lengths)
+    if (fits) RC_ASSERT(keys.next().size() == static_cast<std::size_t>(length));
 }
 
 }  // namespace
