@@ -12,6 +12,7 @@ import argparse
 import fnmatch
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -140,6 +141,9 @@ def is_test(path):
 
 def check_format(tree):
     files = tree.cpp()
+    if files and shutil.which("clang-format") is None:
+        yield files[0], 1, "cannot be checked: clang-format is missing (tools/install)"
+        return
     if not files:
         return
     done = subprocess.run(
