@@ -1,0 +1,186 @@
+// What a request costs inside a node: parsing, look-up, reply; everything but the system calls.
+//
+// NullIo hands the node one batch of request bytes, takes every send whole and never blocks.
+// 100,000 items with 100-byte values, keys drawn at random from a fixed list, as bench/side_by_side
+// does. Times are per batch; `items_per_second` counts requests (keys for multi-gets).
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "cacheismo/base/check.h"
+#include "cacheismo/base/prng.h"
+#include "cacheismo/io/io.h"
+#include "cacheismo/node/config.h"
+#include "cacheismo/node/log.h"
+#include "cacheismo/node/node.h"
+
+namespace cacheismo::node {
+namespace {
+
+class NullIo final : public io::Io {
+ public:
+  io::Now now() const override { return now_; }
+  Prng& random() override { return random_; }
+  io::Usage usage() const override { return {}; }
+
+  Result<io::ListenerId, io::Error> listen(const io::Address&, const io::ListenOptions&,
+                                           io::ListenerEvents& events) override {
+    listener_ = &events;
+    return io::ListenerId{1};
+  }
+  io::Address local_address(io::ListenerId) const override { return {}; }
+  void accept(io::ListenerId) override { accepting_ = true; }
+  void close_listener(io::ListenerId) override {}
+
+  io::StreamId connect(const io::Address&, MonotonicTime, io::StreamEvents&) override { return {}; }
+  void attach(io::StreamId, io::StreamEvents& events) override { stream_ = &events; }
+  io::Address peer_address(io::StreamId) const override { return {}; }
+  void receive(io::StreamId) override { receiving_ = true; }
+  void receive_into(io::StreamId, std::span<const MutableBytes>) override { CHECK(false); }
+  void send(io::StreamId, std::span<const Bytes> views) override {
+    for (const Bytes view : views) {
+      benchmark::DoNotOptimize(view.data());
+      sending_ += view.size();
+    }
+  }
+  void shutdown(io::StreamId) override {}
+  void cancel(io::StreamId) override {}
+  void close(io::StreamId) override { closing_ = true; }
+
+  io::TimerId set_timer(MonotonicTime deadline, io::TimerEvents& events) override {
+    if (deadline <= now_.monotonic) turn_ = &events;
+    return io::TimerId{++timers_};
+  }
+  bool cancel_timer(io::TimerId) override { return true; }
+
+  // ---- The benchmark's side
+  // -----------------------------------------------------------------------
+
+  void open() { listener_->on_accepted({1}, io::Accepted{io::StreamId{1, 1}}); }
+  /// Completes what stop() has ended.
+  void finish() {
+    CHECK(accepting_ && closing_);
+    stream_->on_closed({1, 1});
+    listener_->on_accepted({1}, failure(io::Error::cancelled));
+  }
+  /// One batch of bytes in; returns the bytes of the replies when the node asks for more.
+  std::uint64_t exchange(Bytes batch) {
+    CHECK(receiving_);
+    receiving_ = false;
+    std::uint64_t replies = 0;
+    stream_->on_received({1, 1}, io::Received{batch, batch.size()});
+    while (!receiving_) {
+      if (turn_ != nullptr) std::exchange(turn_, nullptr)->on_timer({timers_});
+      const std::size_t sent = std::exchange(sending_, 0);
+      replies += sent;
+      if (sent > 0) stream_->on_sent({1, 1}, sent);
+    }
+    return replies;
+  }
+
+ private:
+  io::Now now_{MonotonicTime(std::chrono::hours(1)), WallTime(std::chrono::hours(24 * 365 * 50))};
+  Prng random_{42};
+  io::ListenerEvents* listener_ = nullptr;
+  io::StreamEvents* stream_ = nullptr;
+  io::TimerEvents* turn_ = nullptr;
+  std::uint64_t timers_ = 0;
+  std::size_t sending_ = 0;
+  bool receiving_ = false;
+  bool closing_ = false;
+  bool accepting_ = false;
+};
+
+class NullLog final : public Log {
+ public:
+  void write(Level, Bytes, Bytes) override {}
+};
+
+constexpr int keys_total = 100'000;
+constexpr int batches = 1024;
+
+std::string key(std::uint64_t n) { return "key:" + std::to_string(1'000'000'000 + n); }
+
+class Bench {
+ public:
+  Bench() : arena_(64 * MiB, '\0') {
+    Config config;
+    config.listen = {{}};
+    node_ = std::make_unique<Node>(config, io_, log_, std::span(arena_));
+    CHECK(node_->start().has_value());
+    io_.open();
+    const std::string value(100, 'v');
+    for (int i = 0; i < keys_total; ++i)
+      io_.exchange("set " + key(static_cast<std::uint64_t>(i)) + " 0 0 100\r\n" + value + "\r\n");
+  }
+  ~Bench() {
+    node_->stop(Stop::at_once);
+    io_.finish();
+    CHECK(node_->stopped());
+  }
+
+  void run(benchmark::State& state, int requests, std::string (*request)(Prng&)) {
+    Prng random(7);
+    std::vector<std::string> script;
+    for (int i = 0; i < batches; ++i) {
+      std::string batch;
+      for (int j = 0; j < requests; ++j) batch += request(random);
+      script.push_back(std::move(batch));
+    }
+    std::size_t next = 0;
+    std::uint64_t replies = 0;
+    for (auto _ : state) {
+      replies += io_.exchange(script[next]);
+      next = (next + 1) % batches;
+    }
+    CHECK_GT(replies, 0u);
+  }
+
+ private:
+  std::string arena_;
+  NullIo io_;
+  NullLog log_;
+  std::unique_ptr<Node> node_;
+};
+
+std::string one_get(Prng& random) { return "get " + key(random.below(keys_total)) + "\r\n"; }
+std::string one_set(Prng& random) {
+  return "set " + key(random.below(keys_total)) + " 0 0 100\r\n" + std::string(100, 'w') + "\r\n";
+}
+std::string get_50(Prng& random) {
+  std::string line = "get";
+  for (int i = 0; i < 50; ++i) line += " " + key(random.below(keys_total));
+  return line + "\r\n";
+}
+std::string one_mg(Prng& random) { return "mg " + key(random.below(keys_total)) + " v f t\r\n"; }
+
+void get(benchmark::State& state) {
+  Bench().run(state, static_cast<int>(state.range(0)), one_get);
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(get)->Arg(1)->Arg(16);
+
+void set(benchmark::State& state) {
+  Bench().run(state, static_cast<int>(state.range(0)), one_set);
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(set)->Arg(1)->Arg(16);
+
+void meta_get(benchmark::State& state) {
+  Bench().run(state, static_cast<int>(state.range(0)), one_mg);
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(meta_get)->Arg(1)->Arg(16);
+
+void multi_get_50(benchmark::State& state) {
+  Bench().run(state, 1, get_50);
+  state.SetItemsProcessed(state.iterations() * 50);
+}
+BENCHMARK(multi_get_50);
+
+}  // namespace
+}  // namespace cacheismo::node
