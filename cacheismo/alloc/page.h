@@ -95,6 +95,7 @@ class Page {
   [[nodiscard]] Kind kind(std::uint32_t slot) const {
     return (slot_word(slot) & piece_mark) != 0 ? Kind::piece : Kind::item;
   }
+  [[nodiscard]] const void* slot_address(std::uint32_t slot) const { return &slot_word(slot); }
   [[nodiscard]] char* chunk(std::uint32_t slot) const {
     return base_ + (slot_word(slot) & offset_mask);
   }

@@ -14,6 +14,14 @@ Index::Index(alloc::Arena& arena, std::uint64_t hash_seed) : arena_(&arena), has
 
 std::uint64_t Index::hash(Bytes key) const { return hash64(key, hash_seed_); }
 
+void Index::prefetch(std::span<const Key> keys) const {
+  for (const Key& key : keys) prefetch(key.hash);
+  for (const Key& key : keys) arena_->prefetch_slot(Handle{heads()[bucket_of(key.hash)]});
+  for (const Key& key : keys) {
+    if (const Handle first{heads()[bucket_of(key.hash)]}) arena_->prefetch_chunk(first);
+  }
+}
+
 Handle Index::find(const Key& key) const {
   Handle handle{heads()[bucket_of(key.hash)]};
   while (handle) {

@@ -19,6 +19,7 @@
 #define CACHEISMO_STORE_INDEX_H_
 
 #include <cstdint>
+#include <span>
 
 #include "cacheismo/alloc/arena.h"
 #include "cacheismo/store/item.h"
@@ -35,6 +36,8 @@ class Index {
 
   [[nodiscard]] std::uint64_t hash(Bytes key) const;
   void prefetch(std::uint64_t hash) const { __builtin_prefetch(&heads()[bucket_of(hash)]); }
+  /// Brings the heads of a batch, then the slots and the first lines of the items behind them.
+  void prefetch(std::span<const Key> keys) const;
 
   [[nodiscard]] Handle find(const Key& key) const;
   void insert(Handle handle, std::uint64_t hash);

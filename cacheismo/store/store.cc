@@ -25,6 +25,8 @@ Key Store::key(Bytes bytes) const { return {bytes, body_->table.index().hash(byt
 
 void Store::prefetch(const Key& key) const { body_->table.index().prefetch(key.hash); }
 
+void Store::prefetch(std::span<const Key> keys) const { body_->table.index().prefetch(keys); }
+
 // ---- Reading
 // -------------------------------------------------------------------------------------
 

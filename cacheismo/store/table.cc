@@ -40,10 +40,10 @@ Handle Table::find(const Key& key) {
 }
 
 void Table::touch_recency(Handle handle, Seconds now, bool fetched) {
-  live_.bump(handle);
   const Item touched = item(handle);
   touched.header().last_access = now.value;
   if (fetched) touched.set(bits::fetched);
+  live_.bump(handle);
 }
 
 void Table::set_expiry(Handle handle, Seconds expiry) {
@@ -128,6 +128,7 @@ Handle Table::assign_cas(Handle handle, std::uint64_t cas) {
   const auto taken = take(Kind::item, bytes);
   unpin(handle);
   if (!taken) return Handle{};
+  live_.settle();
   const Item from = item(handle);
   char* to = arena_.chunk(*taken);
   const std::size_t tail = from.chunk_bytes() - sizeof(ItemHeader);

@@ -99,7 +99,7 @@ class Table {
   [[nodiscard]] std::uint64_t limit_bytes() const { return limit_bytes_; }
   void hold_shape(Seconds until) { keep_buckets_until_ = until; }
 
-  [[nodiscard]] std::optional<std::string> audit() const;
+  [[nodiscard]] std::optional<std::string> audit();
 
  private:
   [[nodiscard]] std::optional<Handle> take(Kind kind, std::size_t bytes);

@@ -33,7 +33,8 @@ std::optional<std::string> Table::audit_item(Handle handle) const {
   return std::nullopt;
 }
 
-std::optional<std::string> Table::audit() const {
+std::optional<std::string> Table::audit() {
+  live_.settle();
   if (auto found = arena_.audit()) return found;
   std::uint64_t indexed = 0;
   for (std::uint32_t bucket = 0; bucket < index_.buckets(); ++bucket) {

@@ -50,6 +50,7 @@ bool Table::move_chunk(Handle from) {
   }
   const auto to = arena_.take(kind, bytes);
   if (!to) return false;
+  live_.settle();
   std::memcpy(arena_.chunk(*to), arena_.chunk(from), bytes);
   counters_.bytes_copied += bytes;
   if (kind == Kind::item) {
