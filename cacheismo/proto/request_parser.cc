@@ -90,8 +90,8 @@ Parsed judge_unknown(Bytes line) {
 
 // ---- Classic commands --------------------------------------------------------------------------
 
-/// Whether no run between spaces is longer than a key may be. Every window of a key's length and one
-/// must hold a space; going on behind the last one skips most bytes unseen.
+/// Whether no run between spaces is longer than a key may be. Every window that is one byte longer
+/// must hold a space; going on behind its last one skips most bytes unseen.
 bool every_key_fits(Bytes keys) {
   while (keys.size() > limits::key_bytes_max) {
     const std::size_t space = keys.substr(0, limits::key_bytes_max + 1).rfind(' ');

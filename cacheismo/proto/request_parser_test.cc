@@ -242,6 +242,20 @@ TEST(RequestParser, WalksTheKeysOfAMultiGet) {
     EXPECT_EQ(keys.next(), expected);
 }
 
+TEST(RequestParser, AMultiGetLineOfHundredsOfKilobytesIsOneCommand) {
+  std::string line = "gets";
+  constexpr int count = 30'000;
+  for (int i = 0; i < count; ++i) line += " key:" + std::to_string(i);
+  RequestParser parser;
+  ASSERT_EQ(parser.parse(line).kind, Kind::need_more);
+  line += "\r\n";
+  ASSERT_GT(line.size(), 200'000u);
+  ASSERT_EQ(parser.parse(line).consumed, line.size());
+  KeyCursor keys(parser.command().keys);
+  for (int i = 0; i < count; ++i) ASSERT_EQ(keys.next(), "key:" + std::to_string(i));
+  EXPECT_TRUE(keys.next().empty());
+}
+
 TEST(RequestParser, ReadsMetaFlagsInRequestOrder) {
   RequestParser parser;
   ASSERT_EQ(parser.parse("ms Zm9v 2 b T-1 Oabc F7 MAppend C5 I q N30 k\r\nhi\r\n").kind,
