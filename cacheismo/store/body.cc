@@ -284,8 +284,10 @@ Outcome Body::remove(const Key& key, const RemoveRule& rule, Seconds now) {
   }
   const std::uint64_t cas = next_cas(item, rule.assign_cas);
   if (rule.clear_value) {
-    const ItemSpec spec{
-        .client_flags = 0, .expiry = rule.new_expiry.value_or(never), .cas = cas, .state = 0};
+    const ItemSpec spec{.client_flags = rule.client_flags,
+                        .expiry = rule.new_expiry.value_or(never),
+                        .cas = cas,
+                        .state = 0};
     table.drop(old);
     old = table.create(key, spec, 0, now);
     if (!old) return Outcome::no_memory;

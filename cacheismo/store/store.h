@@ -71,6 +71,8 @@ class ItemView {
   [[nodiscard]] std::uint32_t client_flags() const { return client_flags_; }
   [[nodiscard]] Seconds expiry() const { return expiry_; }
   [[nodiscard]] Seconds last_access() const { return last_access_; }
+  /// The CAS value as far as one was assigned, 0 if not; Store::cas() assigns one.
+  [[nodiscard]] std::uint64_t assigned_cas() const { return cas_; }
   /// The value, where it lies in one run of memory (always, below store's piece size).
   [[nodiscard]] std::optional<Bytes> contiguous() const {
     return in_pieces_ ? std::nullopt : std::optional<Bytes>(value_);
@@ -85,6 +87,7 @@ class ItemView {
   Bytes key_;
   Bytes value_;
   std::uint64_t value_bytes_ = 0;
+  std::uint64_t cas_ = 0;
   std::uint32_t handle_ = 0;
   std::uint32_t client_flags_ = 0;
   Seconds expiry_;
@@ -167,8 +170,9 @@ struct ArithmeticResult {
 struct RemoveRule {
   std::optional<std::uint64_t> compare_cas = std::nullopt;
   std::optional<std::uint64_t> assign_cas = std::nullopt;  ///< md E: with invalidate or clear_value
-  bool invalidate = false;   ///< md I: keep the item, mark it stale, new CAS value
-  bool clear_value = false;  ///< md x: keep the item, empty value, flags 0
+  bool invalidate = false;         ///< md I: keep the item, mark it stale, new CAS value
+  bool clear_value = false;        ///< md x: keep the item with an empty value
+  std::uint32_t client_flags = 0;  ///< md F, with clear_value
   std::optional<Seconds> new_expiry = std::nullopt;  ///< md T, with invalidate or clear_value
 };
 
@@ -190,7 +194,8 @@ struct StoreStats {
   std::uint64_t evictions = 0;
   std::uint64_t evicted_unfetched = 0;
   std::uint64_t expired_unfetched = 0;
-  std::uint64_t reclaimed = 0;  ///< expired items whose memory came back
+  std::uint64_t reclaimed = 0;          ///< expired items whose memory came back
+  std::uint64_t expired_on_access = 0;  ///< of these, found by a look-up that therefore missed
   std::uint64_t pages_moved = 0;
   std::uint64_t bytes_copied = 0;  ///< by compaction
   std::uint64_t evictions_per_put_max = 0;

@@ -307,7 +307,7 @@ class Rig {
   std::uint64_t keys_;
   std::uint64_t size_max_;
   std::uint64_t large_in_ten_;  ///< of ten values, how many may be long
-  std::list<Entry> lru_;  ///< most recent first
+  std::list<Entry> lru_;        ///< most recent first
   std::vector<Held> pins_;
   Seconds now_{2};
   std::uint64_t evictions_ = 0;

@@ -69,6 +69,7 @@ TEST_F(StoreTest, CasChangesWithTheValueAndNotWithTheExpiry) {
   put("k", "1");
   const std::uint64_t first = cas("k");
   EXPECT_EQ(cas("k"), first);
+  EXPECT_EQ(store_->peek(store_->key("k"), now_)->assigned_cas(), first);
   EXPECT_TRUE(store_->touch(store_->key("k"), Seconds{500}, now_));
   EXPECT_EQ(cas("k"), first);
   put("k", "2");
@@ -161,6 +162,7 @@ TEST_F(StoreTest, AnItemIsGoneAtItsExpiry) {
   EXPECT_EQ(get("k"), "v");
   now_ = Seconds{105};
   EXPECT_EQ(get("k"), "(miss)");
+  EXPECT_EQ(store_->stats().expired_on_access, 1u);
   EXPECT_EQ(put("k", "v", {.expiry = Seconds{1}}), Outcome::stored);
   EXPECT_EQ(get("k"), "(miss)");
 }
@@ -273,6 +275,10 @@ TEST_F(StoreTest, ClearingAValueResetsFlagsAndExpiry) {
   EXPECT_EQ(item->value_bytes(), 0u);
   EXPECT_EQ(item->client_flags(), 0u);
   EXPECT_EQ(item->expiry(), never);
+  EXPECT_EQ(remove("k", {.clear_value = true, .client_flags = 6, .new_expiry = Seconds{300}}),
+            Outcome::stored);
+  EXPECT_EQ(store_->peek(store_->key("k"), now_)->client_flags(), 6u);
+  EXPECT_EQ(store_->peek(store_->key("k"), now_)->expiry(), Seconds{300});
 }
 
 TEST_F(StoreTest, LongestValueIsTheOneMemcachedTakes) {

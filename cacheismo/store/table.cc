@@ -35,6 +35,7 @@ Handle Table::find(const Key& key) {
   const Item found = item(handle);
   if (!expired(found)) return handle;
   count_reclaimed(found);
+  ++counters_.expired_on_access;
   drop(handle);
   return Handle{};
 }
@@ -273,6 +274,7 @@ ItemView Table::view(Handle handle) const {
     view.value_ = Bytes(value.data(), value.size());
   }
   view.value_bytes_ = seen.value_bytes();
+  view.cas_ = seen.cas();
   view.handle_ = handle.value;
   view.client_flags_ = seen.client_flags();
   view.expiry_ = Seconds{seen.header().expiry};
