@@ -63,7 +63,8 @@ class Daemon final : public io::SignalEvents {
   void on_signal(int signal_number) override;
 
  private:
-  Outcome write_port_file() const;
+  Outcome write_files() const;
+  [[nodiscard]] std::string port_lines() const;
   void read_auth_file_again();
 
   Options& options_;
@@ -76,6 +77,11 @@ Outcome Daemon::start() {
   constexpr int signals[] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP};
   io_.watch_signals(signals, *this);
   if (auto started = node_.start(); !started) return started;
+  if (auto written = write_files(); !written) {
+    node_.stop(node::Stop::at_once);
+    run();
+    return written;
+  }
   std::string addresses;
   for (const io::Address& address : node_.addresses()) addresses += ',' + to_string(address);
   log_.write(node::Level::info, "started",
@@ -83,19 +89,28 @@ Outcome Daemon::start() {
                          node::own_version, Bytes(addresses).substr(1),
                          options_.config.memory_bytes / MiB, options_.config.item_bytes_max,
                          options_.config.connections_max, io::process_id()));
-  return write_port_file();
+  return {};
+}
+
+Outcome Daemon::write_files() const {
+  if (!options_.process.port_file.empty()) {
+    if (auto written = io::write_file(options_.process.port_file, port_lines()); !written) {
+      return written;
+    }
+  }
+  if (options_.process.pid_file.empty()) return {};
+  return io::write_file(options_.process.pid_file, fmt::format("{}\n", io::process_id()));
 }
 
 // memcached's format, one line for each TCP address.
-Outcome Daemon::write_port_file() const {
-  if (options_.process.port_file.empty()) return {};
+std::string Daemon::port_lines() const {
   std::string lines;
   for (const io::Address& address : node_.addresses()) {
     if (address.kind != io::Address::Kind::tcp) continue;
     const bool v6 = address.host.find(':') != std::string::npos;
     lines += fmt::format("TCP {}: {}\n", v6 ? "INET6" : "INET", address.port);
   }
-  return io::write_file(options_.process.port_file, lines);
+  return lines;
 }
 
 void Daemon::run() {
@@ -177,14 +192,9 @@ Outcome serve(Options& options) {
   }
   Daemon daemon(options, io, log, arena->bytes());
   if (auto started = daemon.start(); !started) return started;
-  const std::string& pid_file = options.process.pid_file;
-  if (!pid_file.empty()) {
-    auto written = io::write_file(pid_file, fmt::format("{}\n", io::process_id()));
-    if (!written) return written;
-  }
   if (background) background->ready(options.config.verbosity > 0);
   daemon.run();
-  if (!pid_file.empty()) io::remove_file(pid_file);
+  if (!options.process.pid_file.empty()) io::remove_file(options.process.pid_file);
   log.write(node::Level::info, "stopped", "");
   return {};
 }
