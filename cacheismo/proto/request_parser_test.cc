@@ -57,6 +57,9 @@ TEST(RequestParser, AnswersLinesThatAreNoCommand) {
       {"\x80xyz\r\n", Kind::reject, replies::error},
       {std::string("\0get a\r\n", 8), Kind::reject, replies::error},
       {std::string("get\0 a\r\n", 8), Kind::reject, replies::error},
+      {"xy\r\n", Kind::reject, replies::error},
+      {"mn\r\n", Kind::command},
+      {"mn\n", Kind::reject, replies::bad_line},
       {"getx a\r\n", Kind::reject, replies::error},
       {"ge a\r\n", Kind::reject, replies::error},
       {"mx a\r\n", Kind::reject, replies::error},
@@ -107,6 +110,7 @@ TEST(RequestParser, RefusesMissingAndMalformedArguments) {
       {"verbosity\r\n", Kind::reject, replies::bad_line},
       {"verbosity x\r\n", Kind::reject, replies::bad_line},
       {"verbosity 4294967296\r\n", Kind::reject, replies::bad_line},
+      {"verbosity 4294967295\r\n", Kind::command},
       {"set\r\n", Kind::reject, replies::bad_line},
       {"set a 0 0 2147483645\r\n", Kind::command},
       {"set a 0 0 99999999999999999999\r\n", Kind::reject, replies::bad_line},
@@ -131,6 +135,8 @@ TEST(RequestParser, NoreplySilencesTheErrorsOfCompleteLines) {
       {"incr a noreply\r\n", Kind::reject, ""},
       {"touch a x noreply\r\n", Kind::reject, ""},
       {"delete " + key251 + " noreply\r\n", Kind::reject, ""},
+      {"incr " + key251 + " 1 noreply\r\n", Kind::reject, ""},
+      {"touch " + key251 + " 1 noreply\r\n", Kind::reject, ""},
       {"flush_all x noreply\r\n", Kind::reject, ""},
       {"verbosity noreply\r\n", Kind::reject, ""},
       // Not complete, or not silenced by it.
@@ -294,8 +300,9 @@ TEST(RequestParser, WaitsOnlyForMultiGetLinesThatAreLong) {
   EXPECT_EQ(parser.parse(std::string(2048, 'x')).kind, Kind::need_more);
   EXPECT_EQ(parser.parse(std::string(2049, 'x')).kind, Kind::hang_up);
   EXPECT_EQ(parser.parse("set " + filler + " 0 0 1\r\n").kind, Kind::reject);
-  const std::string endless = "get " + std::string(limits::multiget_line_bytes_max, 'x');
-  EXPECT_EQ(parser.parse(endless).kind, Kind::hang_up);
+  const std::string longest = "get " + std::string(limits::multiget_line_bytes_max - 4, 'x');
+  EXPECT_EQ(parser.parse(longest).kind, Kind::need_more);
+  EXPECT_EQ(parser.parse(longest + 'x').kind, Kind::hang_up);
 }
 
 TEST(RequestParser, ReadsOperatorsLines) {
