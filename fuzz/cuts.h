@@ -7,6 +7,7 @@
 #define CACHEISMO_FUZZ_CUTS_H_
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 #include "cacheismo/base/bytes.h"
@@ -14,6 +15,15 @@
 #include "cacheismo/base/prng.h"
 
 namespace cacheismo::fuzz {
+
+/// Streams up to this long are also delivered byte by byte; for longer ones that costs too much, as a
+/// partial line is looked at again with every piece.
+inline constexpr std::size_t byte_by_byte_bytes_max = 512;
+
+/// The longest pieces to deliver `stream` in, one delivery each.
+inline std::array<std::size_t, 3> piece_bytes_maxima(Bytes stream) {
+  return {stream.size() <= byte_by_byte_bytes_max ? std::size_t{1} : std::size_t{40}, 300, 1500};
+}
 
 /// Hands `stream` to `receive` in pieces of 1 to `piece_bytes_max` bytes.
 template <class Receive>

@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Bytes stream(reinterpret_cast<const char*>(data), size);
   proto::ReplyTranscript whole;
   whole.receive(stream);
-  for (const std::size_t piece_bytes_max : {std::size_t{1}, std::size_t{9}, std::size_t{1500}}) {
+  for (const std::size_t piece_bytes_max : fuzz::piece_bytes_maxima(stream)) {
     proto::ReplyTranscript cut;
     fuzz::deliver_in_pieces(stream, piece_bytes_max, [&](Bytes piece) { cut.receive(piece); });
     CHECK(whole.text() == cut.text());

@@ -1,7 +1,7 @@
 // Door: the bytes a client sends, up to the command that they mean.
 //
-// The input is the stream of one connection. It must give the same commands whole, in pieces and
-// byte by byte; transcript.h checks progress and bounds on the way. The one exception is
+// The input is the stream of one connection. It must give the same commands whole and in pieces,
+// down to single bytes; transcript.h checks progress and bounds on the way. The one exception is
 // memcached's own: a line above limits::line_bytes_max that arrives with its end is parsed, and one
 // that is cut before its end makes the server hang up.
 
@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Bytes stream(reinterpret_cast<const char*>(data), size);
   proto::RequestTranscript whole;
   whole.receive(stream);
-  for (const std::size_t piece_bytes_max : {std::size_t{1}, std::size_t{9}, std::size_t{1500}}) {
+  for (const std::size_t piece_bytes_max : fuzz::piece_bytes_maxima(stream)) {
     proto::RequestTranscript cut;
     fuzz::deliver_in_pieces(stream, piece_bytes_max, [&](Bytes piece) { cut.receive(piece); });
     compare(whole, cut, stream);
