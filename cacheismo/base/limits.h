@@ -79,12 +79,12 @@ inline constexpr std::size_t output_bytes = 16 * KiB;
 /// output buffer, bytes.
 inline constexpr std::size_t send_in_place_bytes = 4 * KiB;
 
-/// Room that a single reply may need, bytes: a value that is copied, its key in base64 and every meta
-/// flag's answer. Requests are executed only while the output buffer has this much left.
+/// Room that a single reply may need, bytes: a value that is copied, its key in base64 and every
+/// meta flag's answer. Requests are executed only while the output buffer has this much left.
 inline constexpr std::size_t reply_bytes_max = send_in_place_bytes + 1 * KiB;
 
-/// Values of one connection that are pinned for sending at the same time. With the block around them
-/// they fill one output buffer's 16 KiB; more would cost room that small replies need.
+/// Values of one connection that are pinned for sending at the same time. With the block around
+/// them they fill one output buffer's 16 KiB; more would cost room that small replies need.
 inline constexpr std::size_t output_cuts_max = 32;
 
 /// A connection's unexecuted input when its output is full: what one receive returned, behind a

@@ -125,33 +125,8 @@ After Dispatcher::stats(const Command& command, OutputBuffer& out, Report& repor
     report = {.kind = Report::Kind::connections};
     return After::report;
   } else if (which == "cachedump") {
-    const Bytes class_word = words.next();
-    const Bytes limit_word = words.next();
-    if (!node_.config.dump_enabled) {
-      out.append(replies::cachedump_disabled);
-      return After::go_on;
-    }
-    if (limit_word.empty()) {
-      out.append("CLIENT_ERROR bad command line\r\n");
-      return After::go_on;
-    }
-    const auto size_class = proto::parse_unsigned(class_word);
-    const auto limit = proto::parse_unsigned(limit_word);
-    if (!size_class || !limit) {
-      out.append(replies::bad_line);
-      return After::go_on;
-    }
-    if (*size_class > 63) {
-      out.append("CLIENT_ERROR Illegal slab id\r\n");
-      return After::go_on;
-    }
-    if (*size_class != 1) {
-      out.append(replies::end);
-      return After::go_on;
-    }
-    const std::uint64_t lines = *limit == 0 || *limit > 0xFFFFFFFF ? 0xFFFFFFFF : *limit;
-    report = {.kind = Report::Kind::cachedump, .lines_left = static_cast<std::uint32_t>(lines)};
-    return After::report;
+    const Bytes size_class = words.next();
+    return cachedump(size_class, words.next(), out, report);
   } else if (which == "reset") {
     reset_stats(node_);
     out.append(replies::reset);
@@ -169,6 +144,27 @@ After Dispatcher::stats(const Command& command, OutputBuffer& out, Report& repor
     return After::go_on;
   }
   out.append(replies::end);
+  return After::go_on;
+}
+
+After Dispatcher::cachedump(Bytes class_word, Bytes limit_word, OutputBuffer& out, Report& report) {
+  const auto size_class = proto::parse_unsigned(class_word);
+  const auto limit = proto::parse_unsigned(limit_word);
+  if (!node_.config.dump_enabled) {
+    out.append(replies::cachedump_disabled);
+  } else if (limit_word.empty()) {
+    out.append("CLIENT_ERROR bad command line\r\n");
+  } else if (!size_class || !limit) {
+    out.append(replies::bad_line);
+  } else if (*size_class > 63) {
+    out.append("CLIENT_ERROR Illegal slab id\r\n");
+  } else if (*size_class != 1) {
+    out.append(replies::end);  // there is one class only
+  } else {
+    const std::uint64_t lines = *limit == 0 || *limit > 0xFFFFFFFF ? 0xFFFFFFFF : *limit;
+    report = {.kind = Report::Kind::cachedump, .lines_left = static_cast<std::uint32_t>(lines)};
+    return After::report;
+  }
   return After::go_on;
 }
 

@@ -114,6 +114,8 @@ class Dispatcher {
   void verbosity(const proto::Command& command, OutputBuffer& out);
   void memory_limit(const proto::Command& command, OutputBuffer& out);
   [[nodiscard]] After stats(const proto::Command& command, OutputBuffer& out, Report& report);
+  [[nodiscard]] After cachedump(Bytes class_word, Bytes limit_word, OutputBuffer& out,
+                                Report& report);
   void stats_detail(Bytes word, OutputBuffer& out);
   [[nodiscard]] After crawler(const proto::Command& command, bool pipelined, OutputBuffer& out,
                               Report& report);

@@ -12,8 +12,8 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -22,6 +22,28 @@
 #include "sim/world.h"
 
 namespace cacheismo::node {
+
+// ---- Text of requests and replies ---------------------------------------------------------------
+
+inline std::string set(const std::string& key, const std::string& value,
+                       const std::string& tail = "") {
+  return "set " + key + " 0 0 " + std::to_string(value.size()) + tail + "\r\n" + value + "\r\n";
+}
+inline std::string hit(const std::string& key, const std::string& value) {
+  return "VALUE " + key + " 0 " + std::to_string(value.size()) + "\r\n" + value + "\r\n";
+}
+/// Bytes that tell their place.
+inline std::string pattern(std::size_t size, char first = 'a') {
+  std::string text(size, ' ');
+  for (std::size_t i = 0; i < size; ++i)
+    text[i] = static_cast<char>(first + (i * 7 + i / 251) % 26);
+  return text;
+}
+inline std::string repeat(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
 
 class QuietLog final : public Log {
  public:
