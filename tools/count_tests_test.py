@@ -13,7 +13,9 @@ import unittest
 
 COUNT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "count_tests.py")
 
-TWO_PASS = '<testsuites><testsuite><testcase name="a"/><testcase name="b"/></testsuite></testsuites>'
+TWO_PASS = (
+    '<testsuites><testsuite><testcase name="a"/><testcase name="b"/></testsuite></testsuites>'
+)
 ONE_FAILS = (
     '<testsuites><testsuite><testcase name="a"/>'
     '<testcase name="b"><failure message="no"/></testcase></testsuite></testsuites>'

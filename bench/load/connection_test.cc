@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include "bench/load/dataset.h"
 #include "bench/load/tally.h"
-#include "gtest/gtest.h"
 
 namespace cacheismo::load {
 namespace {

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include "bench/load/key_picker.h"
 #include "cacheismo/base/prng.h"
-#include "gtest/gtest.h"
 
 namespace cacheismo::load {
 namespace {

@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include "cacheismo/base/prng.h"
-#include "gtest/gtest.h"
 
 namespace cacheismo::load {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 
 namespace cacheismo::load {
 namespace {
@@ -18,29 +18,30 @@ Result<Options, std::string> parse(std::vector<std::string> arguments) {
   return parse_options(static_cast<int>(arguments.size()), argv.data());
 }
 
-TEST(Options, EveryFlagArrives) {
-  const Result<Options, std::string> options = parse({"--host",
-                                                      "127.0.0.2",
-                                                      "--port",
-                                                      "5",
-                                                      "--protocol",
-                                                      "redis",
-                                                      "--connections",
-                                                      "7",
-                                                      "--pipeline",
-                                                      "16",
-                                                      "--keys",
-                                                      "1000",
-                                                      "--key-bytes",
-                                                      "30",
-                                                      "--value-bytes",
-                                                      "10-20",
-                                                      "--distribution",
-                                                      "zipf:0.9",
-                                                      "--get-percent",
-                                                      "40",
-                                                      "--keys-per-get",
-                                                      "50",
+TEST(Options, WhereAndWhatArrive) {
+  const Result<Options, std::string> options =
+      parse({"--host",        "127.0.0.2", "--port",         "5",     "--protocol",     "redis",
+             "--connections", "7",         "--pipeline",     "16",    "--keys",         "1000",
+             "--key-bytes",   "30",        "--value-bytes",  "10-20", "--distribution", "zipf:0.9",
+             "--get-percent", "40",        "--keys-per-get", "50"});
+  ASSERT_TRUE(options) << options.error();
+  EXPECT_EQ(options->host, "127.0.0.2");
+  EXPECT_EQ(options->port, 5);
+  EXPECT_EQ(options->protocol, Protocol::redis);
+  EXPECT_EQ(options->connections, 7u);
+  EXPECT_EQ(options->pipeline, 16u);
+  EXPECT_EQ(options->dataset.key_count, 1000u);
+  EXPECT_EQ(options->dataset.key_bytes, 30u);
+  EXPECT_EQ(options->dataset.value_bytes_min, 10u);
+  EXPECT_EQ(options->dataset.value_bytes_max, 20u);
+  EXPECT_EQ(options->zipf_exponent, 0.9);
+  EXPECT_EQ(options->get_percent, 40u);
+  EXPECT_EQ(options->keys_per_get, 50u);
+}
+
+TEST(Options, HowFastHowLongAndTheOutputArrive) {
+  const Result<Options, std::string> options = parse({"--unix",
+                                                      "/tmp/socket",
                                                       "--rate",
                                                       "2.5",
                                                       "--arrivals",
@@ -62,18 +63,7 @@ TEST(Options, EveryFlagArrives) {
                                                       "-",
                                                       "--quiet"});
   ASSERT_TRUE(options) << options.error();
-  EXPECT_EQ(options->host, "127.0.0.2");
-  EXPECT_EQ(options->port, 5);
-  EXPECT_EQ(options->protocol, Protocol::redis);
-  EXPECT_EQ(options->connections, 7u);
-  EXPECT_EQ(options->pipeline, 16u);
-  EXPECT_EQ(options->dataset.key_count, 1000u);
-  EXPECT_EQ(options->dataset.key_bytes, 30u);
-  EXPECT_EQ(options->dataset.value_bytes_min, 10u);
-  EXPECT_EQ(options->dataset.value_bytes_max, 20u);
-  EXPECT_EQ(options->zipf_exponent, 0.9);
-  EXPECT_EQ(options->get_percent, 40u);
-  EXPECT_EQ(options->keys_per_get, 50u);
+  EXPECT_EQ(options->unix_path, "/tmp/socket");
   EXPECT_EQ(options->rate_per_second, 2.5);
   EXPECT_EQ(options->arrivals, Arrivals::poisson);
   EXPECT_FALSE(options->preload);

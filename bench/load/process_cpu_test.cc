@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 
 namespace cacheismo::load {
 namespace {

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include <gtest/gtest.h>
 #include "bench/load/options.h"
 #include "bench/load/tally.h"
-#include "gtest/gtest.h"
 
 namespace cacheismo::load {
 namespace {

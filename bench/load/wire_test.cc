@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include "bench/load/dataset.h"
-#include "gtest/gtest.h"
 
 namespace cacheismo::load {
 namespace {

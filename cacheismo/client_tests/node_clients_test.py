@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Node's two clients: `memcached`, which speaks the text protocol, and `memjs`, which speaks only the
-binary one and so must be told no at once.
+"""Node's two clients: `memcached`, which speaks the text protocol, and `memjs`, which speaks only
+the binary one and so must be told no at once.
 
 tools/install puts them into .deps/node of the source tree; the scripts beside this file use them.
 """

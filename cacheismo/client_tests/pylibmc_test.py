@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """pylibmc: libmemcached, the C client under many languages, with Python's types on top.
 
-libmemcached pipelines multi-gets and writes without reply, and keeps its own idea of which server is alive.
+libmemcached pipelines multi-gets and writes without reply, and keeps its own idea of which server
+is alive.
 """
 
 import os
