@@ -1,7 +1,8 @@
 """The server that the client tests talk to, and what all of them need.
 
 Each test file is a program: `x_test.py --server PATH`. Without the option the path is the daemon
-that Bazel built; with `--server /usr/bin/memcached` the same tests show that they describe memcached.
+that Bazel built; with `--server /usr/bin/memcached` the same tests show that they describe
+memcached.
 """
 
 import os
