@@ -1,0 +1,249 @@
+// cacheismo-sim: runs a real node, its clients and their faults in one process, replayable from a
+// seed. The first and the last line of a run are the one command that repeats it.
+
+#include <charconv>
+#include <chrono>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/fault_plan.h"
+#include "sim/mark.h"
+#include "sim/oracle.h"
+#include "sim/sabotage.h"
+#include "sim/scenario.h"
+
+namespace cacheismo::sim {
+namespace {
+
+constexpr const char* usage =
+    "usage: cacheismo-sim [options]\n"
+    "\n"
+    "Runs one node and its clients in a simulated world with faults, checks what the clients are\n"
+    "told, and prints a hash of everything that happened. Exit code 1: something was wrong.\n"
+    "\n"
+    "  --seed N         the run (default 1)\n"
+    "  --seeds N        runs seed, seed + 1, ... N of them; stops at the first that fails\n"
+    "  --time T         length in simulated time: 500ms, 10s, 5m (default 10s)\n"
+    "  --clients N      (default 20)\n"
+    "  --faults LIST    faults instead of those drawn from the seed: names of classes below and\n"
+    "                   field=value items, separated by commas; `none` for a calm network\n"
+    "  --journal FILE   every event as a line of text\n"
+    "  --hashes         print only `seed hash` lines\n"
+    "  --honesty        print how often each fault and each rare branch was reached\n"
+    "  --sabotage NAME  plant a bug, to see that it is found\n"
+    "  -h, --help\n"
+    "\n"
+    "fault classes:\n";
+
+struct Arguments {
+  ScenarioOptions scenario;
+  std::uint64_t seeds = 1;
+  std::string time_text = "10s";
+  std::optional<std::string> faults_text;
+  std::string journal_path;
+  bool hashes = false;
+  bool honesty = false;
+  bool help = false;
+};
+
+class FileLines final : public JournalLines {
+ public:
+  explicit FileLines(const std::string& path) : file_(std::fopen(path.c_str(), "w")) {}
+  ~FileLines() override {
+    if (file_ != nullptr) std::fclose(file_);
+  }
+  [[nodiscard]] bool open() const { return file_ != nullptr; }
+  void line(Bytes text) override {
+    std::fwrite(text.data(), 1, text.size(), file_);
+    std::fputc('\n', file_);
+  }
+
+ private:
+  std::FILE* file_;
+};
+
+template <class Number>
+std::optional<Number> number(Bytes text) {
+  Number value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<Duration> duration(Bytes text) {
+  const std::size_t unit_at = text.find_first_not_of("0123456789");
+  if (unit_at == Bytes::npos) return std::nullopt;
+  const auto count = number<std::int64_t>(text.substr(0, unit_at));
+  const Bytes unit = text.substr(unit_at);
+  if (!count || *count > 1'000'000) return std::nullopt;
+  if (unit == "ms") return std::chrono::milliseconds(*count);
+  if (unit == "s") return std::chrono::seconds(*count);
+  if (unit == "m") return std::chrono::minutes(*count);
+  return std::nullopt;
+}
+
+/// Takes the value of one option; the text says what is wrong.
+Result<void, std::string> apply(Arguments& arguments, Bytes name, const char* value) {
+  ScenarioOptions& scenario = arguments.scenario;
+  const std::string wrong = std::string(name) + ": not understood: " + value;
+  if (name == "--seed" || name == "--seeds" || name == "--clients") {
+    const auto parsed = number<std::uint64_t>(value);
+    if (!parsed) return failure(wrong);
+    if (name == "--seed") scenario.seed = *parsed;
+    if (name == "--seeds") arguments.seeds = *parsed;
+    if (name == "--clients") {
+      if (*parsed == 0 || *parsed > 100'000) return failure(wrong);
+      scenario.clients = static_cast<std::uint32_t>(*parsed);
+    }
+  } else if (name == "--time") {
+    const auto parsed = duration(value);
+    if (!parsed) return failure(wrong);
+    scenario.length = *parsed;
+    arguments.time_text = value;
+  } else if (name == "--faults") {
+    const auto parsed = parse_fault_plan(std::strcmp(value, "none") == 0 ? "" : value);
+    if (!parsed) return failure("--faults: " + parsed.error());
+    FaultPlan plan = *parsed;
+    const FaultPlan calm = calm_plan();
+    if (plan.latency_ns == 0) plan.latency_ns = calm.latency_ns;
+    if (plan.latency_spread_permille == 0) {
+      plan.latency_spread_permille = calm.latency_spread_permille;
+    }
+    if (plan.callback_ns == 0) plan.callback_ns = calm.callback_ns;
+    if (plan.byte_ps == 0) plan.byte_ps = calm.byte_ps;
+    scenario.plan = plan;
+    arguments.faults_text = value;
+  } else if (name == "--journal") {
+    arguments.journal_path = value;
+  } else if (name == "--sabotage") {
+    const auto parsed = parse_sabotage(value);
+    if (!parsed) return failure(wrong);
+    scenario.sabotage = *parsed;
+  } else {
+    return failure("unknown option: " + std::string(name));
+  }
+  return {};
+}
+
+Result<Arguments, std::string> parse(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i < argc; i++) {
+    const Bytes name = argv[i];
+    if (name == "-h" || name == "--help") {
+      arguments.help = true;
+    } else if (name == "--hashes") {
+      arguments.hashes = true;
+    } else if (name == "--honesty") {
+      arguments.honesty = true;
+    } else if (i + 1 == argc || !name.starts_with("--")) {
+      return failure(std::string(name.starts_with("--") ? "a value is missing: " : "unexpected: ") +
+                     argv[i]);
+    } else if (auto applied = apply(arguments, name, argv[++i]); !applied) {
+      return failure(applied.error());
+    }
+  }
+  return arguments;
+}
+
+std::string command(const Arguments& arguments, std::uint64_t seed) {
+  std::string text = "cacheismo-sim --seed " + std::to_string(seed) + " --time " +
+                     arguments.time_text + " --clients " +
+                     std::to_string(arguments.scenario.clients);
+  if (arguments.faults_text) text += " --faults '" + *arguments.faults_text + "'";
+  if (arguments.scenario.sabotage != Sabotage::none) {
+    text += std::string(" --sabotage ") + to_string(arguments.scenario.sabotage);
+  }
+  return text;
+}
+
+void print_head(const Arguments& arguments, const Report& report) {
+  std::printf("%s\n", command(arguments, report.seed).c_str());
+  std::printf("hash %016" PRIx64 "\n", report.hash);
+}
+
+void print_report(const Arguments& arguments, const Report& report, double seconds) {
+  print_head(arguments, report);
+  std::printf("node %s\nplan %s\n", report.node.c_str(), print(report.plan).c_str());
+  std::printf("clients");
+  for (std::size_t i = 0; i < tallies_count; i++) {
+    std::printf(" %s=%" PRIu64, to_string(static_cast<Tally>(i)), report.tallies[i]);
+  }
+  const double simulated = static_cast<double>(report.simulated.count()) / 1e9;
+  std::printf("\n%" PRIu64 " events, %.0f events/s, %.1f simulated s, %.1f simulated s per s\n",
+              report.events, static_cast<double>(report.events) / seconds, simulated,
+              simulated / seconds);
+  for (const std::string& violation : report.violations) {
+    std::printf("VIOLATION %s\n", violation.c_str());
+  }
+  std::printf("hash %016" PRIx64 "\n%s\n", report.hash, command(arguments, report.seed).c_str());
+}
+
+void print_honesty(const Marks& marks, const std::vector<std::uint64_t>& tallies) {
+  std::printf("\nreached\n");
+  for (std::size_t i = 0; i < marks_count; i++) {
+    const Mark mark = static_cast<Mark>(i);
+    std::printf("%12" PRIu64 "  %s\n", marks.count(mark), to_string(mark));
+  }
+  for (std::size_t i = 0; i < tallies_count; i++) {
+    std::printf("%12" PRIu64 "  %s\n", tallies[i], to_string(static_cast<Tally>(i)));
+  }
+}
+
+int run(const Arguments& arguments) {
+  std::optional<FileLines> lines;
+  ScenarioOptions scenario = arguments.scenario;
+  if (!arguments.journal_path.empty()) {
+    lines.emplace(arguments.journal_path);
+    if (!lines->open()) {
+      std::fprintf(stderr, "cannot write %s\n", arguments.journal_path.c_str());
+      return 2;
+    }
+    scenario.journal = &*lines;
+  }
+  Marks marks;
+  std::vector<std::uint64_t> tallies(tallies_count);
+  int status = 0;
+  for (std::uint64_t i = 0; i < arguments.seeds && status == 0; i++) {
+    const auto start = std::chrono::steady_clock::now();
+    const Report report = run_scenario(scenario);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    if (arguments.hashes) {
+      std::printf("%" PRIu64 " %016" PRIx64 "\n", report.seed, report.hash);
+    } else if (arguments.seeds == 1 || !report.violations.empty()) {
+      print_report(arguments, report, took.count());
+    } else {
+      std::printf("seed %" PRIu64 " hash %016" PRIx64 " events %" PRIu64 "\n", report.seed,
+                  report.hash, report.events);
+    }
+    if (!report.violations.empty()) status = 1;
+    marks.add(report.marks);
+    for (std::size_t t = 0; t < tallies_count; t++) tallies[t] += report.tallies[t];
+    scenario.seed++;
+  }
+  if (arguments.honesty) print_honesty(marks, tallies);
+  return status;
+}
+
+int main_function(int argc, char** argv) {
+  const auto arguments = parse(argc, argv);
+  if (!arguments) {
+    std::fprintf(stderr, "cacheismo-sim: %s (--help shows the options)\n",
+                 arguments.error().c_str());
+    return 2;
+  }
+  if (!arguments->help) return run(*arguments);
+  std::printf("%s", usage);
+  for (const FaultClass& known : fault_classes()) {
+    std::printf("  %-14s %s\n", known.name, known.what);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace cacheismo::sim
+
+int main(int argc, char** argv) { return cacheismo::sim::main_function(argc, argv); }

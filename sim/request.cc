@@ -1,0 +1,32 @@
+#include "sim/request.h"
+
+#include "cacheismo/base/check.h"
+#include "cacheismo/base/prng.h"
+
+namespace cacheismo::sim {
+
+const char* to_string(Op op) {
+  constexpr const char* names[] = {
+      "get", "gets",   "gat",        "set",        "add",     "replace",  "append", "prepend",
+      "cas", "delete", "incr",       "decr",       "touch",   "mg",       "ms",     "md",
+      "ma",  "mn",     "shared_get", "shared_set", "version", "flush_all"};
+  static_assert(sizeof(names) / sizeof(names[0]) == ops_count);
+  return names[static_cast<std::size_t>(op)];
+}
+
+std::string shared_value(std::uint32_t key, std::uint64_t version, std::size_t size) {
+  CHECK_GE(size, shared_value_bytes_min);
+  std::string value(size, '\0');
+  for (std::size_t i = 0; i < shared_value_bytes_min; i++) {
+    value[i] = static_cast<char>(version >> (8 * i));
+  }
+  Prng bytes = Prng(version).derive(key);
+  std::uint64_t word = 0;
+  for (std::size_t i = shared_value_bytes_min; i < size; i++) {
+    if (i % 8 == 0) word = bytes.next();
+    value[i] = static_cast<char>(word >> (8 * (i % 8)));
+  }
+  return value;
+}
+
+}  // namespace cacheismo::sim

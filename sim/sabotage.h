@@ -1,0 +1,48 @@
+// Sabotage: bugs that can be planted between a node and its Io, to prove that the oracles see them.
+//
+//   node --Io--> SabotagedIo --> SimIo
+//
+// Each is what a real mistake in a server looks like from outside. Only tests and the program's
+// --sabotage option plant one.
+
+#ifndef CACHEISMO_SIM_SABOTAGE_H_
+#define CACHEISMO_SIM_SABOTAGE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "cacheismo/base/bytes.h"
+#include "cacheismo/io/io.h"
+
+namespace cacheismo::sim {
+
+enum class Sabotage : std::uint8_t {
+  none,
+  drop_byte,        ///< one byte of a reply is lost
+  flip_bit,         ///< one bit of a reply is another
+  swap_replies,     ///< two sends leave in the wrong order
+  repeat_send,      ///< a send's bytes leave twice
+  swallow_send,     ///< a send is said to be done and never leaves
+  lose_completion,  ///< a receive never completes
+  corrupt_request,  ///< one byte of what was received is another
+  stop_accepting,   ///< the listener stops taking connections
+  leak_stream,      ///< a close never reaches the Io
+  slow_clock,       ///< the node's clock runs at a third of its speed: items live too long
+};
+
+inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::slow_clock) + 1;
+
+/// "none", "drop_byte", ...
+[[nodiscard]] const char* to_string(Sabotage sabotage);
+[[nodiscard]] std::optional<Sabotage> parse_sabotage(Bytes name);
+
+/// An Io that does to `inner` what `sabotage` says, now and then as drawn from `seed`. `inner` must
+/// outlive it.
+[[nodiscard]] std::unique_ptr<io::Io> make_sabotaged_io(io::Io& inner, Sabotage sabotage,
+                                                        std::uint64_t seed);
+
+}  // namespace cacheismo::sim
+
+#endif  // CACHEISMO_SIM_SABOTAGE_H_
