@@ -16,8 +16,8 @@
 
 namespace cacheismo::fuzz {
 
-/// Streams up to this long are also delivered byte by byte; for longer ones that costs too much, as a
-/// partial line is looked at again with every piece.
+/// Streams up to this long are also delivered byte by byte. For longer ones that costs too much, as
+/// a partial line is looked at again with every piece.
 inline constexpr std::size_t byte_by_byte_bytes_max = 512;
 
 /// The longest pieces to deliver `stream` in, one delivery each.

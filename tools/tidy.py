@@ -309,7 +309,9 @@ def check_generated(tree):
 
 
 def check_dead_files(tree):
-    for path in tree.cpp():
+    for path in tree.paths:
+        if not path.endswith(CPP + (".py",)):
+            continue
         folder = os.path.dirname(path)
         while folder and folder + "/BUILD" not in tree.paths:
             folder = os.path.dirname(folder)
@@ -317,11 +319,22 @@ def check_dead_files(tree):
         rules = [p for p in rules if p.endswith(".bzl") or os.path.basename(p) == "BUILD"]
         build = "\n".join(tree.text(p) or "" for p in rules)
         name = path[len(folder) + 1:] if folder else path
-        fuzzed = f'fuzz_target(\n    name = "{name[:-3]}"' in build
+        # Macros and loops leave the ending out.
+        named = f'"{name}"' in build or f'"{os.path.splitext(name)[0]}"' in build
         globs = re.findall(r'"([^"\n]*\*[^"\n]*)"', build)
-        if f'"{name}"' not in build and not fuzzed:
-            if not any(fnmatch.fnmatch(name, pattern) for pattern in globs):
-                yield path, 1, "is in no BUILD file"
+        if not named and not any(fnmatch.fnmatch(name, pattern) for pattern in globs):
+            yield path, 1, "is in no BUILD file"
+
+
+def check_links(tree):
+    for path in tree.ours():
+        if not path.endswith(".md"):
+            continue
+        for number, line in enumerate(tree.lines(path), 1):
+            for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", line):
+                full = os.path.normpath(os.path.join(os.path.dirname(path), target))
+                if not os.path.exists(os.path.join(tree.root, full)):
+                    yield path, number, f"links to {target}, which does not exist"
 
 
 def check_determinism_covers(tree):

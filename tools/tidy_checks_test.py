@@ -176,6 +176,16 @@ class TidyChecks(unittest.TestCase):
         self.write("cacheismo/store/dead.cc", "// Nobody builds this.\n")
         self.expect("dead_files", "cacheismo/store/dead.cc")
 
+    def test_dead_files_of_python(self):
+        self.write("cacheismo/store/dead_test.py", "# Nobody runs this.\n")
+        self.expect("dead_files", "cacheismo/store/dead_test.py")
+
+    def test_links(self):
+        self.write("docs/A.md", "[here](A.md) [out](https://b.c/d) [store](../cacheismo/store)\n")
+        self.assertEqual(self.found(), [])
+        self.write("docs/A.md", "[gone](B.md#part)\n")
+        self.expect("links", "docs/A.md")
+
     def test_determinism_covers(self):
         self.write("tools/BUILD", CLEAN["tools/BUILD"].replace('"//cacheismo/store"', ""))
         self.expect("determinism_covers", "cacheismo/store/BUILD")

@@ -53,6 +53,13 @@ TEST(ReplyParser, AValueMayContainAnythingThatLooksLikeAReply) {
   EXPECT_EQ(whole_part("VALUE k 0 12\r\nEND\r\nSTORED\n\r\n").value, "END\r\nSTORED\n");
 }
 
+TEST(ReplyParser, AcceptsTheLongestKeyAndWaitsForTheLongestValue) {
+  const std::string key(limits::key_bytes_max, 'k');
+  EXPECT_EQ(whole_part("VALUE " + key + " 0 1\r\nx\r\n").value, "x");
+  ReplyPart part;
+  EXPECT_EQ(parse_reply("VALUE k 0 2147483645\r\n", part).kind, Kind::need_more);
+}
+
 TEST(ReplyParser, SaysHowManyBytesAValueTakes) {
   ReplyPart part;
   const ReplyParsed parsed = parse_reply("VALUE k 0 1000000\r\nx", part);
