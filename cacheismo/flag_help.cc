@@ -1,3 +1,5 @@
+// The text of -h.
+
 #include "cacheismo/flags.h"
 
 namespace cacheismo {
@@ -36,7 +38,7 @@ What clients may do
   -X, --disable-dumping       refuse stats cachedump, lru_crawler metadump and mgdump
   -W, --disable-watch         refuse watch
   -C, --disable-cas           give out no CAS ids
-  -D <char>                   the end of a key's prefix in "stats detail" (default: ":"); turns it on
+  -D <char>                   what ends a key's prefix in "stats detail" (default: ":"); turns it on
   -R, --max-reqs-per-event=<num>  requests served from one connection before others get a turn
                               (default: 20)
   -o, --extended=idle_timeout=<seconds>  close connections that have been idle for so long

@@ -1,3 +1,5 @@
+// A log line is one event, whatever its fields hold.
+
 #include "cacheismo/stderr_log.h"
 
 #include <chrono>
