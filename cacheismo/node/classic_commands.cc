@@ -3,6 +3,7 @@
 // Wording and order of checks are memcached 1.6.45's; docs/PROTOCOL.md lists where we differ.
 
 #include "cacheismo/node/dispatcher.h"
+#include "cacheismo/node/lookahead.h"
 #include "cacheismo/proto/replies.h"
 #include "cacheismo/proto/reply_format.h"
 
@@ -14,10 +15,6 @@ using store::Outcome;
 namespace replies = proto::replies;
 
 namespace {
-
-/// Keys that are hashed and prefetched before the first of them is looked up. Memory answers about
-/// ten requests of one core at a time.
-constexpr std::size_t keys_ahead = 12;
 
 void answer(const Command& command, Bytes text, OutputBuffer& out) {
   if (!command.noreply) out.append(text);
@@ -178,10 +175,9 @@ MultiGetStep Dispatcher::multi_get(const MultiGet& how, Bytes keys, OutputBuffer
     while (count < keys_ahead) {
       const Bytes key = cursor.next();
       if (key.empty()) break;
-      batch[count] = store.key(key);
-      store.prefetch(batch[count]);
-      ++count;
+      batch[count++] = store.key(key);
     }
+    if (count > 1) store.prefetch(std::span<const store::Key>(batch, count));
     for (std::size_t i = 0; i < count; ++i) {
       const auto used = static_cast<std::size_t>(batch[i].bytes.data() - keys.data());
       // A touch must not happen twice, so room for any value is asked for before it.

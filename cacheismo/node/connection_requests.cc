@@ -12,6 +12,7 @@
 #include "cacheismo/base/check.h"
 #include "cacheismo/node/connection.h"
 #include "cacheismo/node/connection_table.h"
+#include "cacheismo/node/lookahead.h"
 #include "cacheismo/proto/replies.h"
 
 namespace cacheismo::node {
@@ -107,12 +108,19 @@ bool Connection::top_up(Bytes& leased) {
 
 Connection::Consumed Connection::consume(Bytes in) {
   const std::size_t all = in.size();
+  std::size_t ahead = 0;  // bytes whose keys have been looked at
   Consumed done;
   while (!in.empty()) {
     const std::size_t used = step(in, done.why);
     in.remove_prefix(used);
     if (used == 0 || done.why == Stop::wait) break;
     done.why = Stop::need_more;
+    // Behind the first request, so that an unpipelined one pays nothing for it.
+    if (used < ahead) {
+      ahead -= used;
+    } else if (swallow_ == 0 && multiget_left_ == 0) {
+      ahead = look_ahead(node_->store, in);
+    }
   }
   // A report or a multi-get's END may still be due when no input is left.
   if (in.empty() && report_.active() && done.why == Stop::need_more) {

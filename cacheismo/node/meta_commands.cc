@@ -145,6 +145,7 @@ void Dispatcher::meta_delete(const Command& command, OutputBuffer& out) {
   rule.assign_cas = meta.assign_cas;
   rule.invalidate = meta.has('I');
   rule.clear_value = meta.has('x');
+  if (meta.has('F')) rule.client_flags = meta.client_flags;
   rule.new_expiry = expiry_of(meta.ttl);
   const Outcome outcome = node_.store.remove(node_.store.key(command.key), rule, node_.now);
   const bool hit = outcome == Outcome::stored;

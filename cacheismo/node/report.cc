@@ -63,6 +63,7 @@ class ItemLines final : public store::Store::Visitor {
     facts.key = item.key();
     if (item.expiry() != store::never) facts.expiry = node_.clock.unix_seconds(item.expiry());
     facts.last_access = node_.clock.unix_seconds(item.last_access());
+    facts.cas = node_.config.cas ? item.assigned_cas() : 0;
     facts.fetched = item.fetched();
     facts.item_bytes = item.key().size() + item.value_bytes();
     facts.client_flags = item.client_flags();

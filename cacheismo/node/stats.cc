@@ -66,7 +66,7 @@ void append_connections(const NodeState& node, Lines& stat) {
   stat("reserved_fds", std::uint64_t{0});
 }
 
-void append_requests(const Counters& counters, Lines& stat) {
+void append_requests(const Counters& counters, const store::StoreStats& store, Lines& stat) {
   stat("cmd_get", counters.cmd_get);
   stat("cmd_set", counters.cmd_set);
   stat("cmd_flush", counters.cmd_flush);
@@ -74,7 +74,7 @@ void append_requests(const Counters& counters, Lines& stat) {
   stat("cmd_meta", counters.cmd_meta);
   stat("get_hits", counters.get_hits);
   stat("get_misses", counters.get_misses);
-  stat("get_expired", std::uint64_t{0});
+  stat("get_expired", store.expired_on_access);
   stat("get_flushed", std::uint64_t{0});
   stat("delete_misses", counters.delete_misses);
   stat("delete_hits", counters.delete_hits);
@@ -152,7 +152,7 @@ void append_general_stats(const NodeState& node, OutputBuffer& out) {
   const store::StoreStats store = node.store.stats();
   append_process(node, stat);
   append_connections(node, stat);
-  append_requests(node.counters, stat);
+  append_requests(node.counters, store, stat);
   append_memory(node, store, stat);
   append_own(node, store, stat);
 }
