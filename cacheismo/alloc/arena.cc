@@ -56,6 +56,7 @@ void Arena::rebin(std::uint32_t number) {
 }
 
 void Arena::unbin(std::uint32_t number) {
+  if (number == unsorted_) unsorted_ = 0;
   PageHeader& head = page(number).header();
   if (head.bin == no_bin) return;
   if (head.bin_next != 0) page(head.bin_next).header().bin_previous = head.bin_previous;
@@ -66,6 +67,14 @@ void Arena::unbin(std::uint32_t number) {
     if (head.bin_next == 0) bitmap_[head.bin / 64] &= ~(std::uint64_t{1} << (head.bin % 64));
   }
   head.bin = no_bin;
+}
+
+void Arena::sort(std::uint32_t number) {
+  if (number == unsorted_) unsorted_ = 0;
+  const PageHeader& head = page(number).header();
+  if (head.bin == no_bin || head.bin == room(number) / bin_step) return;
+  unbin(number);
+  rebin(number);
 }
 
 std::optional<std::uint32_t> Arena::find_page(std::size_t need) const {
@@ -95,7 +104,11 @@ std::optional<std::uint32_t> Arena::touch_page() {
 
 std::optional<Handle> Arena::take(Kind kind, std::size_t bytes) {
   CHECK_LE(even(bytes), chunk_bytes_max);
-  std::optional<std::uint32_t> number = find_page(even(bytes) + slot_bytes);
+  const std::size_t need = even(bytes) + slot_bytes;
+  std::optional<std::uint32_t> number = find_page(need);
+  if (!number && unsorted_ != 0) {
+    if (page(unsorted_).header().pins == 0 && room(unsorted_) >= need) number = unsorted_;
+  }
   if (!number) number = touch_page();
   if (!number) return std::nullopt;
   return take_in(*number, kind, bytes);
@@ -105,41 +118,27 @@ Handle Arena::take_in(std::uint32_t number, Kind kind, std::size_t bytes) {
   bytes = even(bytes);
   Page in = page(number);
   const std::size_t before = in.header().free_bytes;
-  const std::size_t need = bytes + (in.header().free_slot == no_slot ? slot_bytes : 0);
-  if (need > in.gap()) ++stats_.slides;
+  if (!in.takes_unslid(bytes)) ++stats_.slides;
   const std::uint32_t slot = in.take(kind, bytes, size_of_);
   stats_.free_bytes -= before - in.header().free_bytes;
-  if (in.header().bin != no_bin) {
-    unbin(number);
-    rebin(number);
-  }
+  sort(number);
   return Handle{number << 8 | slot};
 }
 
 void Arena::release(Handle handle) {
-  Page in = page(handle.page());
+  const std::uint32_t number = handle.page();
+  Page in = page(number);
   const std::size_t bytes = even(size_of_(in.kind(handle.slot()), in.chunk(handle.slot())));
   const std::size_t before = in.header().free_bytes;
   in.release(handle.slot(), bytes);
   stats_.free_bytes += in.header().free_bytes - before;
-  if (in.header().bin != no_bin) {
-    unbin(handle.page());
-    rebin(handle.page());
-  }
-}
-
-void Arena::shrink(Handle handle, std::size_t bytes) {
-  Page in = page(handle.page());
-  const std::size_t before = even(size_of_(in.kind(handle.slot()), in.chunk(handle.slot())));
-  in.shrink(handle.slot(), before, even(bytes));
-  stats_.free_bytes += before - even(bytes);
-  if (in.header().bin != no_bin) {
-    unbin(handle.page());
-    rebin(handle.page());
-  }
+  if (number == unsorted_ || in.header().bin == no_bin) return;
+  if (unsorted_ != 0) sort(unsorted_);
+  unsorted_ = number;
 }
 
 std::optional<std::uint32_t> Arena::roomiest() {
+  if (unsorted_ != 0) sort(unsorted_);
   for (std::size_t word = bitmap_.size(); word-- > 0;) {
     if (bitmap_[word] == 0) continue;
     const auto top = 63 - static_cast<std::size_t>(std::countl_zero(bitmap_[word]));
@@ -214,8 +213,15 @@ std::optional<std::string> Arena::audit_page(std::uint32_t number) const {
     return text_of(number, "used and free bytes do not add up");
   if ((head.bin == no_bin) != (head.pins > 0))
     return text_of(number, "pinned and in a bin, or neither");
-  if (head.bin != no_bin && head.bin != room(number) / bin_step)
+  const std::size_t bin = room(number) / bin_step;
+  if (head.bin != no_bin && head.bin != bin && (number != unsorted_ || head.bin > bin))
     return text_of(number, "in the wrong bin");
+  if (const std::size_t hole = in.hole_bytes(); hole > 0) {
+    if (head.hole + hole >= head.heap_end) return text_of(number, "the kept hole leaves the heap");
+    for (std::size_t i = head.hole; i < head.hole + hole; ++i) {
+      if (owner[i] != 0) return text_of(number, "the kept hole is in use");
+    }
+  }
   return std::nullopt;
 }
 

@@ -9,7 +9,8 @@
 //
 //   bins: pages with room, by free bytes in steps of 16; a bitmap finds the best fit in O(1)
 //
-//  1. A page is in exactly one bin, unless it is pinned, below the floor, or untouched.
+//  1. A page is in exactly one bin, unless it is pinned, below the floor, or untouched. The page of the
+//     latest release may be in a bin below its own, since what an eviction freed is mostly taken again.
 //  2. take() never moves a chunk to another page; it may slide chunks inside the page that it
 //  picks.
 //  3. Memory that was never needed is never touched: the region may be lazily backed.
@@ -67,9 +68,6 @@ class Arena {
 
   void release(Handle handle);
 
-  /// Shortens the chunk to `bytes`; its first bytes must still tell the old size.
-  void shrink(Handle handle, std::size_t bytes);
-
   /// What a chunk in a page may have at most, slot included; 0 for a page that takes none.
   [[nodiscard]] std::size_t room(std::uint32_t page) const;
 
@@ -104,6 +102,8 @@ class Arena {
 
   [[nodiscard]] std::optional<std::uint32_t> find_page(std::size_t need) const;
   [[nodiscard]] std::optional<std::uint32_t> touch_page();
+  /// Puts the page into the bin that its room asks for, if it is in another.
+  void sort(std::uint32_t page);
   [[nodiscard]] std::optional<std::string> audit_page(std::uint32_t number) const;
 
   PageHeader* headers_;  ///< of every page, at the start of the region
@@ -114,6 +114,7 @@ class Arena {
   std::uint32_t low_;  ///< pages [floor_, low_) are untouched
   std::array<std::uint64_t, bin_count / 64> bitmap_{};
   std::array<std::uint32_t, bin_count> bins_{};
+  std::uint32_t unsorted_ = 0;  ///< the page whose bin may be too low, 0 if none
   ArenaStats stats_;
 };
 

@@ -1,4 +1,4 @@
-// Goal: chunks keep their bytes whatever is taken, released, shortened, pinned and slid around
+// Goal: chunks keep their bytes whatever is taken, released, pinned and slid around
 // them. Method: random operations against a map of handle -> bytes, an audit after each.
 
 #include <cstring>
@@ -48,7 +48,7 @@ class Model {
   void step(Prng& prng) {
     const auto bytes = static_cast<std::size_t>(prng.chance(1, 8) ? prng.between(2, chunk_bytes_max)
                                                                   : prng.between(2, 200));
-    switch (prng.below(6)) {
+    switch (prng.below(5)) {
       case 0:
       case 1:
       case 2: take(bytes, static_cast<char>(prng.below(100))); return;
@@ -58,16 +58,6 @@ class Model {
         if (arena_.pinned(handle.page())) return;
         arena_.release(handle);
         chunks_.erase(handle.value);
-        return;
-      }
-      case 4: {
-        if (chunks_.empty()) return;
-        const Handle handle = pick(prng.next());
-        std::string& content = chunks_.at(handle.value);
-        const std::size_t after = 2 + prng.below(content.size() - 1);
-        const char fill = content.size() > 2 ? content.back() : 'x';
-        arena_.shrink(handle, after);
-        write(handle, after, fill);
         return;
       }
       default: toggle_pin(prng);

@@ -1,11 +1,10 @@
 // Page: 4 KiB in which chunks may slide, because everybody holds slots and not addresses.
 //
-//   0                       heap_end              4096 - 2 * slot_count          4096
-//   +-----------------------+--------- gap --------+--------------------------+      header,
-//   elsewhere: | chunk | hole | chunk  |                      | slot n-1 | ... | slot 0  |
-//   heap_end, free_bytes,
-//   +-----------------------+----------------------+--------------------------+      slot_count,
-//   links ...
+//   0                                     heap_end          4096 - 2 * slot_count       4096
+//   +-------+------+-------+--------------+------- gap -------+-------------------------+
+//   | chunk | hole | chunk | kept hole    |                   | slot n-1 | ... | slot 0 |
+//   +-------+------+-------+--------------+-------------------+-------------------------+
+//   header, elsewhere:  heap_end, free_bytes, slot_count, hole, links ...
 //
 // Headers lie together in a table of the arena, because at the start of every page they would all
 // fall into the same few sets of the processor's caches.
@@ -15,7 +14,9 @@
 //  1. heap_end + 2 * slot_count <= 4096; chunks lie in [0, heap_end) and do not overlap.
 //  2. free_bytes = gap + holes.
 //  3. Chunks start at even offsets; a chunk's size is known to its owner (SizeOf), not stored here.
-//  4. While pins > 0 no chunk moves inside the page and none is moved out of it.
+//  4. The hole of the latest release is kept: `hole` is its offset, its size stands in its first two
+//     bytes. A chunk of the same size, which is what follows an eviction, goes there unslid.
+//  5. While pins > 0 no chunk moves inside the page and none is moved out of it.
 //
 // What it is not: it does not know what a chunk holds, nor which page fits (arena.h).
 
@@ -52,8 +53,9 @@ using SizeOf = std::uint32_t (*)(Kind kind, const char* chunk);
 struct PageHeader {
   std::uint16_t heap_end;
   std::uint16_t free_bytes;
-  std::uint16_t slot_count;
-  std::uint16_t free_slot;  ///< first of the free slots, no_slot if none
+  std::uint16_t hole;  ///< offset of a hole below heap_end, no_hole if none is known
+  std::uint8_t slot_count;
+  std::uint8_t free_slot;  ///< first of the free slots, no_slot if none
   std::uint16_t pins;
   std::uint16_t bin;  ///< which list of arena.h the page is in, no_bin if none
   std::uint32_t bin_previous;
@@ -64,7 +66,8 @@ struct PageHeader {
 };
 static_assert(sizeof(PageHeader) == 32);
 
-inline constexpr std::uint16_t no_slot = 0xFFFF;
+inline constexpr std::uint8_t no_slot = 0xFF;
+inline constexpr std::uint16_t no_hole = 0xFFFF;
 inline constexpr std::uint16_t no_bin = 0xFFFF;
 inline constexpr std::size_t slots_max = 255;
 inline constexpr std::size_t slot_bytes = 2;
@@ -100,16 +103,18 @@ class Page {
     return base_ + (slot_word(slot) & offset_mask);
   }
 
-  /// Takes a slot and `bytes` for it, sliding chunks together if the gap is too small. Requires
-  /// bytes + slot_bytes <= free_bytes, a free slot below slots_max, and pins == 0 unless the gap
-  /// suffices.
+  /// The kept hole's size, 0 if there is none.
+  [[nodiscard]] std::size_t hole_bytes() const;
+  /// Whether take() finds `bytes` in one run.
+  [[nodiscard]] bool takes_unslid(std::size_t bytes) const;
+
+  /// Takes a slot and `bytes` (even) for it, sliding chunks together if no run suffices. Requires
+  /// bytes + slot_bytes <= free_bytes, a free slot below slots_max, and pins == 0 unless
+  /// takes_unslid(bytes).
   [[nodiscard]] std::uint32_t take(Kind kind, std::size_t bytes, SizeOf size_of);
 
   /// Gives a chunk of `bytes` back. Its slot may be used again at once.
   void release(std::uint32_t slot, std::size_t bytes);
-
-  /// Shortens a chunk from `before` to `after` bytes, both even.
-  void shrink(std::uint32_t slot, std::size_t before, std::size_t after);
 
  private:
   static constexpr std::uint16_t free_mark = 0x8000;
@@ -119,6 +124,7 @@ class Page {
   [[nodiscard]] std::uint16_t& slot_word(std::uint32_t slot) const {
     return *reinterpret_cast<std::uint16_t*>(base_ + page_bytes - slot_bytes * (slot + 1));
   }
+  void keep_hole(std::size_t offset, std::size_t bytes);
   void slide(SizeOf size_of);
 
   char* base_;

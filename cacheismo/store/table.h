@@ -135,6 +135,7 @@ class Table {
   std::uint64_t user_bytes_ = 0;
   std::uint64_t draft_bytes_ = 0;
   std::uint64_t orphan_bytes_ = 0;
+  std::uint64_t compact_above_ = 0;  ///< free bytes that make moving chunks worth a try
   Seconds keep_buckets_until_;
   struct PinCount {
     std::uint32_t count = 0;

@@ -11,15 +11,31 @@ namespace cacheismo::store {
 
 std::optional<Handle> Table::take(Kind kind, std::size_t bytes) {
   if (const auto taken = arena_.take(kind, bytes)) return taken;
+  const std::size_t need = alloc::even(bytes) + alloc::slot_bytes;
+  const std::uint64_t free_before = arena_.stats().free_bytes;
+  // Items of one size leave a rest in every page that no moving can use. So after moves that won
+  // nothing, it needs a page's worth of new rests, or evictions in vain, to try again.
+  compact_above_ = std::min(compact_above_, free_before + alloc::page_bytes);
+  bool compact = free_before >= compact_above_;
   std::uint64_t evicted = 0;
   while (true) {
-    const std::size_t need = bytes + 1 + alloc::slot_bytes;
-    if (arena_.stats().free_bytes >= need) {
-      if (const auto page = make_room(need)) return arena_.take_in(*page, kind, bytes);
+    const std::uint64_t free = arena_.stats().free_bytes;
+    if (compact && free >= need) {
+      if (const auto page = make_room(need)) {
+        compact_above_ = 0;
+        return arena_.take_in(*page, kind, bytes);
+      }
+      compact_above_ = free + alloc::page_bytes;
     }
-    if (!evict_one()) return std::nullopt;
-    counters_.evictions_per_put_max = std::max(counters_.evictions_per_put_max, ++evicted);
-    if (const auto taken = arena_.take(kind, bytes)) return taken;
+    if (evict_one()) {
+      counters_.evictions_per_put_max = std::max(counters_.evictions_per_put_max, ++evicted);
+      if (const auto taken = arena_.take(kind, bytes)) return taken;
+      compact = arena_.stats().free_bytes >= free_before + need;
+    } else if (compact) {
+      return std::nullopt;
+    } else {
+      compact = true;
+    }
   }
 }
 
