@@ -52,6 +52,12 @@ Verdict verdict_of(const ReplyPart& part) {
 
 bool is_meta(Op op) { return op == Op::mg || op == Op::ms || op == Op::md || op == Op::ma; }
 
+/// Errors carry no opaque, so that one behind a silent request could also be its successor's. A
+/// silent request that can fail is therefore followed by one that cannot.
+bool is_followed_by_mn(const Request& request) {
+  return request.silent && (request.op == Op::ms || request.op == Op::ma);
+}
+
 }  // namespace
 
 Client::Client(SimIo& io, Clockwork& clockwork, Oracle& oracle, Options options, Prng chance)
@@ -122,7 +128,7 @@ void Client::on_connected(io::StreamId, Result<void, io::Error> result) {
   if (state_ == State::closing) return;
   if (!result) {
     oracle_.count(Tally::connect_failures);
-    if (oracle_.calm_since(began_ns_)) {
+    if (oracle_.calm_since(began_ns_) && !options_.manner.impatient) {
       violation(std::string("connect failed: ") + io::to_string(result.error()));
     }
     return close(false);
@@ -177,7 +183,7 @@ void Client::timed_out() {
     oracle_.count(Tally::stalls);
   } else {
     oracle_.count(Tally::timeouts);
-    if (oracle_.calm_since(began_ns_)) {
+    if (oracle_.calm_since(began_ns_) && !options_.manner.impatient) {
       violation(std::to_string(waiting_.size()) + " requests outlived their deadline, the first " +
                 (waiting_.empty() ? "none" : to_string(waiting_.front().op)));
     }
@@ -204,10 +210,10 @@ void Client::start_batch() {
   for (std::uint64_t i = 0; i < count; i++) {
     waiting_.push_back(workload_.next(now_ns()));
     workload_.encode(waiting_.back(), sending_);
-  }
-  if (waiting_.back().silent) {
-    waiting_.push_back(workload_.last(now_ns()));
-    workload_.encode(waiting_.back(), sending_);
+    if (is_followed_by_mn(waiting_.back()) || (i + 1 == count && waiting_.back().silent)) {
+      waiting_.push_back(workload_.noop(now_ns()));
+      workload_.encode(waiting_.back(), sending_);
+    }
   }
   oracle_.count(Tally::requests, waiting_.size());
   clockwork_.journal.note(now_ns(), Note::request, io_.number(), options_.number,
@@ -220,7 +226,10 @@ void Client::start_batch() {
   send_piece();
 }
 
-void Client::finish_batch() {
+/// A request that is refused may be answered before all of its bytes have left.
+void Client::finish_batch_if_done() {
+  const bool sent = sent_ == sending_.size() && !send_outstanding_;
+  if (state_ != State::batch || !waiting_.empty() || !sent) return;
   clear_timer(deadline_timer_);
   if (stopping_ || batches_ >= options_.manner.batches_per_connection) return end_connection();
   think();
@@ -254,8 +263,9 @@ void Client::on_sent(io::StreamId, Result<std::size_t, io::Error> result) {
   const bool final_batch = batches_ >= options_.manner.batches_per_connection;
   if (options_.manner.half_closes && final_batch && !waiting_.empty()) {
     state_ = State::draining;
-    io_.shutdown(stream_);
+    return io_.shutdown(stream_);
   }
+  finish_batch_if_done();
 }
 
 // ---- Replies ------------------------------------------------------------------------------------
@@ -327,6 +337,7 @@ void Client::on_part(const ReplyPart& part) {
 
 bool Client::belongs_to(const Request& request, const JudgedReply& reply) const {
   const bool error = reply.verdict == Verdict::other || reply.verdict == Verdict::no_memory;
+  if (error && request.silent) return is_followed_by_mn(request);
   if (is_meta(request.op)) return error || reply.opaque == request.opaque;
   return !request.silent && !reply.opaque;
 }
@@ -346,7 +357,7 @@ void Client::on_reply(JudgedReply reply) {
       return close(true);
     }
     answer(request, reply);
-    if (waiting_.empty() && state_ == State::batch) finish_batch();
+    finish_batch_if_done();
     return;
   }
   violation("a reply that no request waits for");

@@ -44,6 +44,7 @@ struct Manner {
   bool resets = false;                        ///< ends with a reset, replies under way
   bool half_closes = false;                   ///< ends with eof, and reads to the end
   std::uint64_t timeout_ns = 10'000'000'000;  ///< for a connect, and for a batch
+  bool impatient = false;                     ///< a timeout is its own fault
 };
 
 class Client final : private io::StreamEvents, private io::TimerEvents {
@@ -91,7 +92,7 @@ class Client final : private io::StreamEvents, private io::TimerEvents {
 
   void connect();
   void start_batch();
-  void finish_batch();
+  void finish_batch_if_done();
   void think();
   void end_connection();
   void close(bool reset);

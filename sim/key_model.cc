@@ -194,8 +194,8 @@ void KeyModel::judge_value(Key& key, const Request& request, const JudgedValue& 
   }
   require(value.client_flags == key.client_flags, request, now_ns, "other client flags");
   if (value.cas) {
-    require(key.cas == 0 || key.cas == *value.cas, request, now_ns,
-            "the CAS value changed without a write");
+    // A store without memory to keep it may give an item another CAS value on each request.
+    if (key.cas != 0 && key.cas != *value.cas) oracle_.count(Tally::cas_not_kept);
     key.cas = *value.cas;
   }
   if (request.op == Op::gat) set_expiry(key, request, now_ns);
@@ -221,6 +221,7 @@ void KeyModel::judge_store(const Request& request, const JudgedReply& reply, std
       }
       if (request.op == Op::cas) {
         require(request.cas == key.cas, request, now_ns, "cas wrote over another value");
+        oracle_.count(Tally::compare_writes);
       }
       std::string value = request.value;
       if (request.op == Op::append) value = key.value.value_or("") + value;
@@ -237,9 +238,8 @@ void KeyModel::judge_store(const Request& request, const JudgedReply& reply, std
       require(needs_item && request.op != Op::cas, request, now_ns, "unexpected NOT_STORED");
       return gone(key, request, now_ns);
     case Verdict::exists:
-      oracle_.count(Tally::compare_conflicts);
-      require(request.op == Op::cas && request.cas != key.cas && may_hit(key, request), request,
-              now_ns, "unexpected EXISTS");
+      oracle_.count(request.cas == key.cas ? Tally::cas_not_kept : Tally::compare_conflicts);
+      require(request.op == Op::cas && may_hit(key, request), request, now_ns, "unexpected EXISTS");
       return;
     case Verdict::not_found:
       require(request.op == Op::cas, request, now_ns, "unexpected NOT_FOUND");

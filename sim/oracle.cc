@@ -30,8 +30,12 @@ const char* to_string(Tally tally) {
     case Tally::resets: return "resets";
     case Tally::stalls: return "stalls";
     case Tally::expired: return "expired";
+    case Tally::compare_writes: return "compare_writes";
+    case Tally::cas_not_kept: return "cas_not_kept";
     case Tally::compare_conflicts: return "compare_conflicts";
     case Tally::flushes: return "flushes";
+    case Tally::evictions: return "evictions";
+    case Tally::reclaimed: return "reclaimed";
   }
   return "unknown";
 }

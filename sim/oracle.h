@@ -35,11 +35,15 @@ enum class Tally : std::uint8_t {
   resets,             ///< connections that a client reset with requests under way
   stalls,             ///< connections whose replies were never read
   expired,            ///< keys that were known to be gone at their deadline
+  compare_writes,     ///< cas that met the value it asked for
+  cas_not_kept,       ///< CAS values that were given out and did not last
   compare_conflicts,  ///< cas that met another value
   flushes,            ///< flush_all
+  evictions,          ///< of the node, as its stats say at the end
+  reclaimed,          ///< of the node, as its stats say at the end
 };
 
-inline constexpr std::size_t tallies_count = static_cast<std::size_t>(Tally::flushes) + 1;
+inline constexpr std::size_t tallies_count = static_cast<std::size_t>(Tally::reclaimed) + 1;
 
 /// "requests", ...
 [[nodiscard]] const char* to_string(Tally tally);

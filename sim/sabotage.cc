@@ -20,7 +20,7 @@ static_assert(sizeof(names) / sizeof(names[0]) == sabotages_count);
 constexpr std::uint64_t rarity = 200;  // one operation in so many is sabotaged
 constexpr int accepts_before_stop = 5;
 constexpr Duration moment = std::chrono::milliseconds(1);
-constexpr std::int64_t slowness = 3;
+constexpr std::int64_t slowness = 10;
 
 class SabotagedIo final : public io::Io,
                           private io::StreamEvents,

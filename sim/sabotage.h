@@ -29,7 +29,7 @@ enum class Sabotage : std::uint8_t {
   corrupt_request,  ///< one byte of what was received is another
   stop_accepting,   ///< the listener stops taking connections
   leak_stream,      ///< a close never reaches the Io
-  slow_clock,       ///< the node's clock runs at a third of its speed: items live too long
+  slow_clock,       ///< the node's clock runs at a tenth of its speed: items live too long
 };
 
 inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::slow_clock) + 1;

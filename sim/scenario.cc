@@ -46,6 +46,7 @@ constexpr Manner manners[] = {
     {.name = "storm", .pipeline_max = 2, .batches_per_connection = 1, .think_ns = 100'000},
     {.name = "resetting", .batches_per_connection = 3, .think_ns = 200'000, .resets = true},
     {.name = "half_closing", .batches_per_connection = 5, .half_closes = true},
+    {.name = "impatient", .timeout_ns = 20'000'000, .impatient = true},
 };
 
 /// Everything of one run, in the order in which it must be torn down.
@@ -86,12 +87,12 @@ node::Config draw_config(Prng& chance, bool lossless, std::uint32_t clients) {
   node::Config config;
   config.listen = {server_address(), {io::Address::Kind::unix_socket, socket_path, 0}};
   config.listen_options.backlog = chance.chance(1, 3) ? 2 : 1024;
-  config.memory_bytes = lossless ? 256 * MiB : (2 + chance.below(4)) * MiB;
-  config.item_bytes_max = 1 * MiB;
+  config.memory_bytes = lossless ? 256 * MiB : (1 + chance.below(3)) * MiB;
+  config.item_bytes_max = lossless ? 1 * MiB : 512 * KiB;
   config.connections_max = chance.chance(1, 4) ? std::max(1u, clients / 2) : 1024;
   config.requests_per_event = static_cast<std::uint32_t>(chance.between(1, 20));
   if (chance.chance(1, 4)) config.idle_timeout = std::chrono::seconds(3);
-  config.evict = lossless || chance.chance(3, 4);
+  config.evict = lossless || chance.chance(2, 3);
   return config;
 }
 
@@ -125,6 +126,10 @@ Run::Run(const ScenarioOptions& options)
     client.workload.expiries = expiries;
     client.workload.flushes = flushes;
     client.workload.reads_only_big = client.manner.never_reads;
+    if (!lossless) {
+      client.keys = 64;
+      client.workload.value_bytes_max = 64 * KiB;
+    }
     if (client.manner.send_piece_bytes > 0) client.workload.value_bytes_max = 300;
     client.server = chance.chance(1, 4) ? config.listen[1] : config.listen[0];
     // A node that is out of memory cuts its slowest readers.
@@ -181,6 +186,8 @@ void Run::ask_for_stats() {
     if (number("bytes") < 0 || number("bytes") > number("limit_maxbytes")) {
       violation("more bytes than the limit");
     }
+    oracle.count(Tally::evictions, static_cast<std::uint64_t>(number("evictions")));
+    oracle.count(Tally::reclaimed, static_cast<std::uint64_t>(number("reclaimed")));
   }
   observer.close();
   world.run_for(std::chrono::seconds(2));

@@ -14,10 +14,11 @@ bool counts(Op op) { return op == Op::incr || op == Op::decr || op == Op::ma; }
 bool extends(Op op) { return op == Op::append || op == Op::prepend; }
 bool is_meta(Op op) { return op == Op::mg || op == Op::ms || op == Op::md || op == Op::ma; }
 
-/// add and cas are never silent: their outcome could not be known.
-bool can_be_silent(Op op) {
-  return op == Op::set || op == Op::replace || extends(op) || op == Op::del || counts(op) ||
-         op == Op::mg || op == Op::ms || op == Op::md;
+/// Never silent is what has two outcomes that a reader could not tell apart later: add and cas, and
+/// where memory may run out also what leaves the old value behind when it fails.
+bool can_be_silent(Op op, bool lossless) {
+  const bool plain = op == Op::set || op == Op::del || op == Op::mg || op == Op::ms || op == Op::md;
+  return plain || (lossless && (op == Op::replace || extends(op) || counts(op)));
 }
 
 }  // namespace
@@ -87,7 +88,7 @@ Request Workload::next(std::int64_t now_ns) {
     keys = chance_.chance(1, 4) ? chance_.between(1, keys_per_get_max) : 1;
   }
   for (; keys > 0; keys--) request.keys.push_back(draw_key(op));
-  request.silent = can_be_silent(op) && chance_.chance(1, 8);
+  request.silent = can_be_silent(op, oracle_.lossless()) && chance_.chance(1, 8);
   request.client_flags = chance_.chance(1, 2) ? static_cast<std::uint32_t>(chance_.next()) : 0;
   request.exptime = draw_exptime();
   request.delta = chance_.chance(1, 8) ? chance_.next() : chance_.below(1000);
@@ -110,7 +111,7 @@ Request Workload::next(std::int64_t now_ns) {
   return request;
 }
 
-Request Workload::last(std::int64_t now_ns) {
+Request Workload::noop(std::int64_t now_ns) {
   Request request;
   request.op = Op::mn;
   request.issued_ns = now_ns;

@@ -28,8 +28,8 @@ class Workload {
   Workload(Prng chance, const WorkloadOptions& options, const KeyModel& keys, Oracle& oracle);
 
   [[nodiscard]] Request next(std::int64_t now_ns);
-  /// A request with a reply, to end a pipeline whose last requests are silent.
-  [[nodiscard]] Request last(std::int64_t now_ns);
+  /// mn: always has a reply, and never an error.
+  [[nodiscard]] Request noop(std::int64_t now_ns);
 
   /// Appends the request as it goes over the wire.
   void encode(const Request& request, std::string& out) const;
