@@ -61,8 +61,9 @@ ProcessResult drop_privileges(const std::string& user) {
   if (!runs_as_root()) return {};
   const passwd* entry = getpwnam(user.c_str());
   if (entry == nullptr) return failure("there is no user " + user);
-  if (initgroups(user.c_str(), entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 ||
-      setuid(entry->pw_uid) != 0) {
+  // A user namespace may forbid to change the groups; there it has already taken them away.
+  const bool grouped = initgroups(user.c_str(), entry->pw_gid) == 0 || errno == EPERM;
+  if (!grouped || setgid(entry->pw_gid) != 0 || setuid(entry->pw_uid) != 0) {
     return refused("become user " + user);
   }
   return {};

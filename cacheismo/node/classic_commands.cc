@@ -99,8 +99,8 @@ void Dispatcher::commit(const Command& command, store::Draft draft, OutputBuffer
 
 void Dispatcher::reply_put(const Command& command, store::PutResult& result, OutputBuffer& out) {
   if (result.outcome == Outcome::too_large || result.outcome == Outcome::no_memory) {
-    refuse(command, result.outcome, out);
-    return;
+    if (!joins_too_much(command)) return refuse(command, result.outcome, out);
+    result.outcome = Outcome::not_stored;
   }
   ++node_.counters.cmd_set;
   if (node_.observed()) [[unlikely]]
@@ -111,6 +111,17 @@ void Dispatcher::reply_put(const Command& command, store::PutResult& result, Out
   }
   if (command.verb == Verb::cas) count_cas(result.outcome);
   answer(command, put_reply(result.outcome), out);
+}
+
+/// Whether an append failed for the size of what it would make: memcached (do_store_item) says
+/// NOT_STORED then, and keeps its errors for a block that is too large in itself.
+bool Dispatcher::joins_too_much(const Command& command) {
+  const store::Mode mode = put_rule(command).mode;
+  if (mode != store::Mode::append && mode != store::Mode::prepend) return false;
+  if (command.data_bytes == 0) return true;
+  const Result<store::Draft, Outcome> draft = begin(command);
+  if (draft) node_.store.abandon(*draft);
+  return draft.has_value();
 }
 
 void Dispatcher::refuse(const Command& command, Outcome why, OutputBuffer& out) {

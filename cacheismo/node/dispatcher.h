@@ -93,6 +93,7 @@ class Dispatcher {
   void del(const proto::Command& command, OutputBuffer& out);
   void touch(const proto::Command& command, OutputBuffer& out);
   void arithmetic(const proto::Command& command, OutputBuffer& out);
+  bool joins_too_much(const proto::Command& command);
   void count_cas(store::Outcome outcome);
   void count_arithmetic(bool increment, store::Outcome outcome);
   [[nodiscard]] std::uint64_t cas_of(store::ItemView& item);
