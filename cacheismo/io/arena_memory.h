@@ -1,7 +1,8 @@
 // ArenaMemory: the cache's memory, as one zeroed region of address space.
 //
 // Reserved at once, backed by the kernel page by page when first touched: a daemon with -m 1024
-// starts with a few MB resident and grows with what is stored.
+// starts with a few MB resident and grows with what is stored, by 2 MiB at a time where the kernel
+// grants huge pages.
 
 #ifndef CACHEISMO_IO_ARENA_MEMORY_H_
 #define CACHEISMO_IO_ARENA_MEMORY_H_
