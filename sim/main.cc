@@ -160,13 +160,8 @@ std::string command(const Arguments& arguments, std::uint64_t seed) {
   return text;
 }
 
-void print_head(const Arguments& arguments, const Report& report) {
-  std::printf("%s\n", command(arguments, report.seed).c_str());
-  std::printf("hash %016" PRIx64 "\n", report.hash);
-}
-
 void print_report(const Arguments& arguments, const Report& report, double seconds) {
-  print_head(arguments, report);
+  std::printf("seed %" PRIu64 " hash %016" PRIx64 "\n", report.seed, report.hash);
   std::printf("node %s\nplan %s\n", report.node.c_str(), print(report.plan).c_str());
   std::printf("clients");
   for (std::size_t i = 0; i < tallies_count; i++) {
@@ -179,7 +174,8 @@ void print_report(const Arguments& arguments, const Report& report, double secon
   for (const std::string& violation : report.violations) {
     std::printf("VIOLATION %s\n", violation.c_str());
   }
-  std::printf("hash %016" PRIx64 "\n%s\n", report.hash, command(arguments, report.seed).c_str());
+  std::printf("seed %" PRIu64 " hash %016" PRIx64 " %s\n", report.seed, report.hash,
+              command(arguments, report.seed).c_str());
 }
 
 void print_honesty(const Marks& marks, const std::vector<std::uint64_t>& tallies) {
@@ -208,6 +204,9 @@ int run(const Arguments& arguments) {
   std::vector<std::uint64_t> tallies(tallies_count);
   int status = 0;
   for (std::uint64_t i = 0; i < arguments.seeds && status == 0; i++) {
+    // Before the run: a CHECK that ends the process must not take the seed with it.
+    if (!arguments.hashes) std::printf("%s\n", command(arguments, scenario.seed).c_str());
+    std::fflush(stdout);
     const auto start = std::chrono::steady_clock::now();
     const Report report = run_scenario(scenario);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;

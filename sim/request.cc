@@ -1,7 +1,6 @@
 #include "sim/request.h"
 
 #include "cacheismo/base/check.h"
-#include "cacheismo/base/prng.h"
 
 namespace cacheismo::sim {
 
@@ -14,6 +13,15 @@ const char* to_string(Op op) {
   return names[static_cast<std::size_t>(op)];
 }
 
+void random_bytes(Prng& chance, std::string& out, std::size_t from) {
+  std::size_t at = from;
+  for (; at + 8 <= out.size(); at += 8) {
+    const std::uint64_t word = chance.next();
+    for (std::size_t i = 0; i < 8; i++) out[at + i] = static_cast<char>(word >> (8 * i));
+  }
+  for (; at < out.size(); at++) out[at] = static_cast<char>(chance.next());
+}
+
 std::string shared_value(std::uint32_t key, std::uint64_t version, std::size_t size) {
   CHECK_GE(size, shared_value_bytes_min);
   std::string value(size, '\0');
@@ -21,11 +29,7 @@ std::string shared_value(std::uint32_t key, std::uint64_t version, std::size_t s
     value[i] = static_cast<char>(version >> (8 * i));
   }
   Prng bytes = Prng(version).derive(key);
-  std::uint64_t word = 0;
-  for (std::size_t i = shared_value_bytes_min; i < size; i++) {
-    if (i % 8 == 0) word = bytes.next();
-    value[i] = static_cast<char>(word >> (8 * (i % 8)));
-  }
+  random_bytes(bytes, value, shared_value_bytes_min);
   return value;
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cacheismo/base/bytes.h"
+#include "cacheismo/base/prng.h"
 
 namespace cacheismo::sim {
 
@@ -53,6 +53,9 @@ struct Request {
   std::uint64_t version = 0;  ///< of a shared value
   std::int64_t issued_ns = 0;
 };
+
+/// Fills `out` from `from` on with what `chance` draws.
+void random_bytes(Prng& chance, std::string& out, std::size_t from);
 
 /// The value that all clients agree on for version `version` of shared key `key`: its version
 /// first.

@@ -58,11 +58,7 @@ std::string Workload::draw_value() {
   if (chance_.chance(1, 16)) size = chance_.below(options_.value_bytes_max);
   if (options_.reads_only_big) size = options_.value_bytes_max;
   std::string value(size, '\0');
-  std::uint64_t word = 0;
-  for (std::size_t i = 0; i < size; i++) {
-    if (i % 8 == 0) word = chance_.next();
-    value[i] = static_cast<char>(word >> (8 * (i % 8)));
-  }
+  random_bytes(chance_, value, 0);
   return value;
 }
 
