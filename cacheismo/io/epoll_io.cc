@@ -14,7 +14,6 @@
 #include <cstdlib>
 
 #include "cacheismo/base/check.h"
-#include "cacheismo/base/limits.h"
 #include "cacheismo/io/epoll_token.h"
 
 namespace cacheismo::io {
@@ -44,8 +43,7 @@ Duration duration_of(const timeval& value) {
 EpollIo::EpollIo()
     : epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       memory_fd_(open("/proc/self/statm", O_RDONLY | O_CLOEXEC)),
-      random_(seed_from_os()),
-      receive_buffer_(std::make_unique_for_overwrite<char[]>(limits::receive_bytes)) {
+      random_(seed_from_os()) {
   CHECK_GE(epoll_fd_, 0);
   read_clocks();
 }

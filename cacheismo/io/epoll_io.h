@@ -36,7 +36,6 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -44,6 +43,7 @@
 #include "cacheismo/base/result.h"
 #include "cacheismo/io/io.h"
 #include "cacheismo/io/listener_table.h"
+#include "cacheismo/io/receive_buffer.h"
 #include "cacheismo/io/stream_table.h"
 #include "cacheismo/io/timer_heap.h"
 
@@ -139,7 +139,7 @@ class EpollIo final : public Io {
   TimerHeap timers_;
   std::vector<std::uint64_t> queue_;    ///< tokens to serve in the next turn
   std::vector<std::uint64_t> serving_;  ///< tokens of this turn
-  std::unique_ptr<char[]> receive_buffer_;
+  ReceiveBuffer receive_buffer_;
   std::size_t callbacks_ = 0;  ///< of this turn
   SignalEvents* signal_events_ = nullptr;
   sigset_t signals_{};

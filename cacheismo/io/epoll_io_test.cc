@@ -16,6 +16,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cacheismo/io/receive_buffer.h"
+
 namespace cacheismo::io {
 namespace {
 
@@ -177,6 +179,19 @@ TEST_F(EpollIoTest, UsageIsThatOfThisProcess) {
 TEST_F(EpollIoTest, ChanceIsSeededByTheSystem) {
   EpollIo other;
   EXPECT_NE(io_.random().next(), other.random().next());
+}
+
+TEST_F(EpollIoTest, LeaseThatIsKeptIsFoundByAddressSanitizer) {
+#ifdef CACHEISMO_POISONS_LEASES
+  ReceiveBuffer buffer;
+  const MutableBytes lease = buffer.open();
+  lease[0] = 'x';
+  EXPECT_EQ(lease[0], 'x');
+  buffer.close();
+  EXPECT_DEATH(lease[0] = 'y', "use-after-poison");
+#else
+  GTEST_SKIP() << "only with --config=asan";
+#endif
 }
 
 TEST_F(EpollIoTest, SecondReceiveIsAProgrammersError) {

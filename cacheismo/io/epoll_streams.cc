@@ -251,7 +251,11 @@ void EpollIo::wait_writable(StreamId id, Stream& stream) {
 }
 
 EpollIo::Step EpollIo::try_receive(StreamId id, Stream& stream) {
-  iovec lease{receive_buffer_.get(), limits::receive_bytes};
+  iovec lease{};
+  if (stream.receive_leased) {
+    const MutableBytes buffer = receive_buffer_.open();
+    lease = {buffer.data(), buffer.size()};
+  }
   iovec* views = stream.receive_leased ? &lease : stream.receive_views.data();
   const std::size_t count = stream.receive_leased ? 1 : stream.receive_views.count;
   const std::size_t wanted = total_bytes(views, count);
@@ -261,8 +265,11 @@ EpollIo::Step EpollIo::try_receive(StreamId id, Stream& stream) {
     if (bytes < wanted && !stream.read_to_end) stream.readable = false;
     Received received;
     received.count = bytes;
-    if (stream.receive_leased) received.leased = Bytes(receive_buffer_.get(), bytes);
-    return complete_receive(id, received);
+    if (lease.iov_base != nullptr)
+      received.leased = Bytes(static_cast<char*>(lease.iov_base), bytes);
+    complete_receive(id, received);
+    receive_buffer_.close();
+    return Step::completed;
   }
   if (got == 0) return complete_receive(id, failure(Error::eof));
   if (errno == EAGAIN) {
