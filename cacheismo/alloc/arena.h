@@ -9,8 +9,9 @@
 //
 //   bins: pages with room, by free bytes in steps of 16; a bitmap finds the best fit in O(1)
 //
-//  1. A page is in exactly one bin, unless it is pinned, below the floor, or untouched. The page of the
-//     latest release may be in a bin below its own, since what an eviction freed is mostly taken again.
+//  1. A page is in exactly one bin, unless it is pinned, below the floor, or untouched. The page of
+//     the latest release may be in a bin below its own: what an eviction freed is mostly taken
+//     again.
 //  2. take() never moves a chunk to another page; it may slide chunks inside the page that it
 //  picks.
 //  3. Memory that was never needed is never touched: the region may be lazily backed.

@@ -14,7 +14,7 @@
 //  1. heap_end + 2 * slot_count <= 4096; chunks lie in [0, heap_end) and do not overlap.
 //  2. free_bytes = gap + holes.
 //  3. Chunks start at even offsets; a chunk's size is known to its owner (SizeOf), not stored here.
-//  4. The hole of the latest release is kept: `hole` is its offset, its size stands in its first two
+//  4. The hole of the latest release is kept: `hole` is its offset, its size stands in its first 2
 //     bytes. A chunk of the same size, which is what follows an eviction, goes there unslid.
 //  5. While pins > 0 no chunk moves inside the page and none is moved out of it.
 //

@@ -98,8 +98,8 @@ Handle Body::write(const Key& key, const ItemSpec& spec, const Source& source, S
     }
     fill(own, 0, source.bytes);
   }
-  // A reader may hold it for long, and a held item cannot be moved to make place for a CAS value: it
-  // has one from the start. 8 bytes are nothing beside 1000.
+  // A reader may hold it for long, and a held item cannot be moved to make place for a CAS value:
+  // it has one from the start. 8 bytes are nothing beside 1000.
   ItemSpec marked = spec;
   if (marked.cas == 0) marked.cas = ++last_cas;
   const Handle made = table.create_split(key, marked, draft.first, size, now);

@@ -218,8 +218,8 @@ class Store {
   [[nodiscard]] Key key(Bytes bytes) const;
   /// Brings the index line of `key` into the cache; call it for a batch before the look-ups.
   void prefetch(const Key& key) const;
-  /// The same for a batch about to be looked up, and the items that the lines point at: their misses
-  /// overlap. Best with 8 to 32 keys.
+  /// The same for a batch about to be looked up, and the items that the lines point at: their
+  /// misses overlap. Best with 8 to 32 keys.
   void prefetch(std::span<const Key> keys) const;
 
   // ---- Reading ----------------------------------------------------------------------------------
