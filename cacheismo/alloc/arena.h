@@ -16,7 +16,7 @@
 //  picks.
 //  3. Memory that was never needed is never touched: the region may be lazily backed.
 //
-// Cost: take and release are O(1) but for sliding (two copies of at most 4 KiB).
+// Cost: take and release are O(1) but for sliding (two copies of at most 8 KiB).
 // What it is not: it does not evict and does not know what links point at a chunk; moving chunks
 // between pages is the owner's work.
 

@@ -112,7 +112,7 @@ void Page::release(std::uint32_t slot, std::size_t bytes) {
 }
 
 void Page::slide(SizeOf size_of) {
-  // Out and back through a scratch page: two copies of at most 4 KiB, and no sorting of slots.
+  // Out and back through a scratch page: two copies of at most 8 KiB, and no sorting of slots.
   char scratch[page_bytes];
   PageHeader& head = header();
   std::size_t end = 0;

@@ -50,7 +50,7 @@ inline constexpr std::int64_t relative_expiry_seconds_max = 60 * 60 * 24 * 30;
 
 // ---- Memory ------------------------------------------------------------------------------------
 
-/// Reach of a 24-bit page number at 4 KiB a page, bytes.
+/// Half the reach of a 24-bit page number at 8 KiB a page, bytes.
 inline constexpr std::uint64_t arena_bytes_max = 64 * GiB;
 
 /// Smallest arena that holds the index, the page tables and one page of items, bytes.

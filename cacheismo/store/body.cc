@@ -173,6 +173,14 @@ Handle Body::overwrite(Handle old, const ItemSpec& spec, Bytes value, Seconds no
   return old;
 }
 
+Handle Body::replace(Handle old, const Key& key, const ItemSpec& spec, Bytes value, Seconds now) {
+  table.pin(old);
+  const Handle made = write(key, spec, {.bytes = value, .draft = nullptr}, now);
+  table.unpin(old);
+  if (made) table.drop(old);
+  return made;
+}
+
 PutResult Body::join(const Key& key, Handle old, const PutRule& rule, const Source& source,
                      Seconds now) {
   const Item item = table.item(old);
@@ -262,8 +270,8 @@ ArithmeticResult Body::arithmetic(const Key& key, const ArithmeticRule& rule, Se
   const Bytes value(text, static_cast<std::size_t>(end - text));
   Handle made = old ? overwrite(old, spec, value, now) : Handle{};
   if (!made) {
-    if (old) table.drop(old);
-    made = write(key, spec, {.bytes = value, .draft = nullptr}, now);
+    made = old ? replace(old, key, spec, value, now)
+               : write(key, spec, {.bytes = value, .draft = nullptr}, now);
   }
   if (!made) {
     result.outcome = Outcome::no_memory;
@@ -288,8 +296,7 @@ Outcome Body::remove(const Key& key, const RemoveRule& rule, Seconds now) {
                         .expiry = rule.new_expiry.value_or(never),
                         .cas = cas,
                         .state = 0};
-    table.drop(old);
-    old = table.create(key, spec, 0, now);
+    old = replace(old, key, spec, {}, now);
     if (!old) return Outcome::no_memory;
   } else {
     if (rule.new_expiry) table.set_expiry(old, *rule.new_expiry);

@@ -113,6 +113,9 @@ class Body {
   [[nodiscard]] Handle write(const Key& key, const ItemSpec& spec, const Source& source,
                              Seconds now);
   [[nodiscard]] Handle overwrite(Handle old, const ItemSpec& spec, Bytes value, Seconds now);
+  /// A new item in the place of `old`. Without memory `old` stays.
+  [[nodiscard]] Handle replace(Handle old, const Key& key, const ItemSpec& spec, Bytes value,
+                               Seconds now);
   [[nodiscard]] PutResult join(const Key& key, Handle old, const PutRule& rule,
                                const Source& source, Seconds now);
   void fill(DraftRecord& draft, std::uint64_t offset, Bytes bytes);

@@ -65,7 +65,7 @@ class Table {
   void set_expiry(Handle handle, Seconds expiry);
 
   /// A new item with an inline value of `value_bytes`, whose bytes the caller writes. none: no
-  /// memory. Requires that no item has this key.
+  /// memory. An item that has this key already must be dropped next.
   [[nodiscard]] Handle create(const Key& key, const ItemSpec& spec, std::size_t value_bytes,
                               Seconds now);
   /// The same with a value in the pieces that start at `first`, which then belong to the item.
