@@ -4,6 +4,11 @@
 
 namespace cacheismo::node {
 
+void NodeState::queue_turn(std::uint32_t slot) {
+  connections->queue_turn(slot);
+  if (turn_timer == io::TimerId{}) turn_timer = io.set_timer(io.now().monotonic, *turns);
+}
+
 std::uint32_t ConnectionTable::take() {
   if (free_.empty()) {
     chunks_.push_back(std::make_unique<std::array<Connection, chunk_slots>>());

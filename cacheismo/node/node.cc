@@ -35,11 +35,6 @@ struct Listener {
 
 }  // namespace
 
-void NodeState::queue_turn(std::uint32_t slot) {
-  connections->queue_turn(slot);
-  if (turn_timer == io::TimerId{}) turn_timer = io.set_timer(io.now().monotonic, *turns);
-}
-
 class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
  public:
   Impl(const Config& config, io::Io& io, Log& log, std::span<char> arena)
