@@ -162,7 +162,7 @@ void get(benchmark::State& state) {
   Bench().run(state, static_cast<int>(state.range(0)), one_get);
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(get)->Arg(1)->Arg(16);
+BENCHMARK(get)->Arg(1)->Arg(16)->Arg(100);
 
 void set(benchmark::State& state) {
   Bench().run(state, static_cast<int>(state.range(0)), one_set);

@@ -87,6 +87,10 @@ inline constexpr std::size_t reply_bytes_max = send_in_place_bytes + 1 * KiB;
 /// them they fill one output buffer's 16 KiB; more would cost room that small replies need.
 inline constexpr std::size_t output_cuts_max = 32;
 
+/// A connection pins no further value once it has pinned this much, bytes, so that one slow reader
+/// of many big values does not hold them all. As much as one send offers.
+inline constexpr std::uint64_t output_pinned_bytes_max = 256 * KiB;
+
 /// A connection's unexecuted input when its output is full: what one receive returned, behind a
 /// request that was received in part, bytes.
 inline constexpr std::size_t backlog_block_bytes = receive_bytes + pending_input_bytes;

@@ -82,7 +82,11 @@ void Connection::on_sent(io::StreamId, Result<std::size_t, io::Error> result) {
   NodeState& node = *node_;
   node.counters.bytes_written += *result;
   output_.taken(*result, node.store);
-  if (output_.empty()) {
+  if (!output_.empty()) {  // slow, but not idle
+    node.begin_event();
+    last_active_ = node.now;
+    node.connections->touch(slot_);
+  } else {
     output_.reset();
     if (!close_when_sent_ && (!input_.empty() || report_.active()) && !drafting_ &&
         !waiting_turn_) {

@@ -15,6 +15,7 @@ void OutputBuffer::clear(OutputPool& pool, store::Store& store) {
 void OutputBuffer::append_pinned(store::Pin pin, std::uint64_t value_bytes) {
   CHECK_LT(block_->cut_end, limits::output_cuts_max);
   block_->cuts[block_->cut_end++] = {block_->end, pin, value_bytes};
+  block_->pinned_bytes += value_bytes;
 }
 
 std::size_t OutputBuffer::views(const store::Store& store, std::span<Bytes> out) const {

@@ -42,9 +42,10 @@ struct OutputBlock {
   std::uint32_t end;
   std::uint32_t cut_begin;
   std::uint32_t cut_end;
-  std::uint64_t cut_sent;  ///< bytes of the first cut's value that were taken
+  std::uint64_t cut_sent;      ///< bytes of the first cut's value that were taken
+  std::uint64_t pinned_bytes;  ///< of all values at the cuts, those that were sent included
   Cut cuts[limits::output_cuts_max];
-  char bytes[limits::output_bytes - 24 - sizeof(Cut) * limits::output_cuts_max];
+  char bytes[limits::output_bytes - 32 - sizeof(Cut) * limits::output_cuts_max];
 };
 static_assert(sizeof(OutputBlock) == limits::output_bytes);
 
@@ -72,7 +73,11 @@ class OutputBuffer {
   // ---- Writing; requires leased() ---------------------------------------------------------------
 
   [[nodiscard]] std::size_t room() const { return sizeof(block_->bytes) - block_->end; }
-  [[nodiscard]] bool cut_room() const { return block_->cut_end < limits::output_cuts_max; }
+  /// Another value may be pinned.
+  [[nodiscard]] bool cut_room() const {
+    return block_->cut_end < limits::output_cuts_max &&
+           block_->pinned_bytes < limits::output_pinned_bytes_max;
+  }
   /// Any single reply fits.
   [[nodiscard]] bool reply_room() const { return room() >= limits::reply_bytes_max && cut_room(); }
 
@@ -102,7 +107,7 @@ class OutputBuffer {
   /// Forgets the places of what was sent. Requires empty() and no outstanding send.
   void reset() {
     block_->begin = block_->end = block_->cut_begin = block_->cut_end = 0;
-    block_->cut_sent = 0;
+    block_->cut_sent = block_->pinned_bytes = 0;
   }
 
  private:

@@ -117,6 +117,16 @@ TEST_F(OutputBufferTest, RoomForAReplyEndsBeforeTheBlockDoes) {
   out_.clear(pool_, store_);
 }
 
+TEST_F(OutputBufferTest, OneReaderPinsABoundedPartOfTheCache) {
+  std::uint64_t pinned = 0;
+  for (; out_.reply_room(); pinned += 100'000) append_value(100'000, 'v');
+  EXPECT_LE(pinned, limits::output_pinned_bytes_max + 100'000);
+  EXPECT_EQ(send_all(50'000), expected_);
+  out_.reset();
+  EXPECT_TRUE(out_.reply_room());
+  out_.clear(pool_, store_);
+}
+
 TEST_F(OutputBufferTest, FreeBlocksAreKeptUpToABound) {
   out_.clear(pool_, store_);
   std::array<OutputBuffer, 200> many;

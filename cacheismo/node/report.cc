@@ -93,11 +93,13 @@ bool continue_items(NodeState& node, Report& report, OutputBuffer& out) {
   for (;;) {
     if (report.kind == Report::Kind::cachedump && report.lines_left == 0) return true;
     if (out.room() < proto::item_line_bytes_max) return false;
+    const bool was_empty = out.empty();
     const std::size_t room_before = out.room();
     const std::uint32_t lines_before = report.lines_left;
     ItemLines lines(node, report, out);
     const std::uint64_t next = node.store.scan(report.cursor, items, lines, node.now);
-    if (lines.overflowed()) {
+    // A bucket that no empty buffer holds is told as far as it fits, rather than never.
+    if (lines.overflowed() && (items > 1 || !was_empty)) {
       out.take_back(room_before - out.room());
       report.lines_left = lines_before;
       if (items > 1) {
