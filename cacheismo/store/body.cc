@@ -225,9 +225,10 @@ PutResult Body::join(const Key& key, Handle old, const PutRule& rule, const Sour
     add_new();
     add_old();
   }
-  table.unpin(old);
-  table.drop(old);
+  // The old item goes only when the new one stands: without memory for it nothing is lost.
   const Handle made = write(key, spec, {.bytes = {}, .draft = &draft}, now);
+  table.unpin(old);
+  if (made) table.drop(old);
   discard(draft);
   if (!made) return {.outcome = Outcome::no_memory, .item = {}};
   return {.outcome = Outcome::stored, .item = table.view(made)};

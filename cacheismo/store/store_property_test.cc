@@ -34,11 +34,13 @@ struct Entry {
 
 class Rig {
  public:
-  Rig(std::uint64_t seed, std::uint64_t bytes, std::uint64_t item_max)
+  Rig(std::uint64_t seed, std::uint64_t bytes, std::uint64_t item_max, bool evict = true)
       : prng_(seed),
         region_(bytes),
-        store_({region_.data(), region_.size()},
-               {.limit_bytes = bytes, .item_bytes_max = item_max, .hash_seed = seed}),
+        store_(
+            {region_.data(), region_.size()},
+            {.limit_bytes = bytes, .item_bytes_max = item_max, .hash_seed = seed, .evict = evict}),
+        evict_(evict),
         keys_(prng_.between(5, 3000)),
         size_max_(prng_.chance(1, 3)   ? 200
                   : prng_.chance(1, 2) ? 3000
@@ -159,8 +161,13 @@ class Rig {
       if (exists) bump(old);
       return;
     }
-    MUST(result.outcome == Outcome::stored);
+    MUST(stored_or_refused(result));
     written(key, result, {key, value, rule.client_flags, rule.expiry, 0});
+  }
+
+  /// Without eviction a full store may refuse.
+  bool stored_or_refused(const PutResult& result) const {
+    return result.outcome == Outcome::stored || (!evict_ && result.outcome == Outcome::no_memory);
   }
 
   void get() {
@@ -204,6 +211,7 @@ class Rig {
       return;
     }
     if (result.outcome == Outcome::too_large) return;
+    if (!evict_ && result.outcome == Outcome::no_memory) return;
     // Room for the joined value is made while the old one is held: it is no victim.
     MUST(result.outcome == Outcome::stored);
     Entry joined = *place;
@@ -225,6 +233,7 @@ class Rig {
       MutableBytes windows[3];
       const std::size_t count = store_.windows(*begun, offset, windows, now_);
       follow_evictions();
+      if (!evict_ && count == 0) return store_.abandon(*begun);
       MUST(count > 0);
       for (std::size_t i = 0; i < count; ++i) {
         std::size_t part = std::min<std::size_t>(windows[i].size(), value.size() - offset);
@@ -236,7 +245,7 @@ class Rig {
     }
     if (prng_.chance(1, 5)) return store_.abandon(*begun);
     const PutResult result = store_.commit(*begun, {}, now_);
-    MUST(result.outcome == Outcome::stored);
+    MUST(stored_or_refused(result));
     written(key, result, {key, value, 0, never, 0});
   }
 
@@ -270,7 +279,8 @@ class Rig {
     const std::string key = any_key();
     const Place place = find(key);
     auto item = store_.peek(store_.key(key), now_);
-    if (place == lru_.end() || place->pins > 0) return;
+    // Without memory to keep it in, a CAS value is another one at each request.
+    if (place == lru_.end() || place->pins > 0 || !evict_) return;
     const std::uint64_t cas = store_.cas(*item);
     ++place->pins;  // the item itself is no victim while room is made for its CAS value
     follow_evictions();
@@ -281,7 +291,7 @@ class Rig {
     MUST(store_.put(store_.key(key), rule, value, now_).outcome == Outcome::exists);
     rule.compare_cas = cas;
     const PutResult result = store_.put(store_.key(key), rule, value, now_);
-    MUST(result.outcome == Outcome::stored);
+    MUST(stored_or_refused(result));
     written(key, result, {key, value, 0, never, 0});
     MUST(store_.put(store_.key(key), rule, value, now_).outcome == Outcome::exists);
   }
@@ -304,6 +314,7 @@ class Rig {
   Prng prng_;
   std::vector<char> region_;
   Store store_;
+  bool evict_;
   std::uint64_t keys_;
   std::uint64_t size_max_;
   std::uint64_t large_in_ten_;  ///< of ten values, how many may be long
@@ -319,6 +330,15 @@ RC_GTEST_PROP(StoreProperty, AnswersLikeAMapWithAnExactLru, (std::uint64_t seed)
   for (int i = 0; i < 3000; ++i) {
     rig.step();
     if (i % 100 == 0) rig.check();
+  }
+  rig.finish();
+}
+
+RC_GTEST_PROP(StoreProperty, WithoutEvictionForgetsOnlyWhatItRefused, (std::uint64_t seed)) {
+  Rig rig(seed, 1 * MiB, 128 * KiB, false);
+  for (int i = 0; i < 6000; ++i) {
+    rig.step();
+    if (i % 200 == 0) rig.check();
   }
   rig.finish();
 }
