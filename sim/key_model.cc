@@ -236,6 +236,11 @@ void KeyModel::judge_store(const Request& request, const JudgedReply& reply, std
         return require(may_hit(key, request), request, now_ns, "add met an item that is not there");
       }
       require(needs_item && request.op != Op::cas, request, now_ns, "unexpected NOT_STORED");
+      if (extends && !oracle_.lossless()) {
+        // Said of a missing item, and of a value for which there was no memory: the old one stays.
+        key.may_be_gone = true;
+        return;
+      }
       return gone(key, request, now_ns);
     case Verdict::exists:
       oracle_.count(request.cas == key.cas ? Tally::cas_not_kept : Tally::compare_conflicts);
