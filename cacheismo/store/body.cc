@@ -138,8 +138,8 @@ PutResult Body::put(const Key& key, const PutRule& rule, const Source& source, S
   } else if (rule.compare_cas) {
     const Item item = table.item(old);
     if (!matches(item, *rule.compare_cas)) {
-      // No value was handed out for this item: whatever the client holds is older.
-      const std::uint64_t known = item.cas() != 0 ? item.cas() : ~std::uint64_t{0};
+      // No value was handed out for this item: whatever the client has from here is older.
+      const std::uint64_t known = item.cas() != 0 ? item.cas() : last_cas + 1;
       if (!rule.invalidate || joins || *rule.compare_cas > known)
         return {.outcome = Outcome::exists, .item = {}};
       spec.expiry = Seconds{item.header().expiry};
