@@ -95,6 +95,7 @@ class Ours {
     region_ = static_cast<char*>(mmap(nullptr, region_bytes_, PROT_READ | PROT_WRITE,
                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     CHECK(region_ != MAP_FAILED);
+    static_cast<void>(madvise(region_, region_bytes_, MADV_HUGEPAGE));  // as io/arena_memory does
     store_ = std::make_unique<Store>(
         std::span<char>(region_, region_bytes_),
         StoreOptions{.limit_bytes = region_bytes_, .item_bytes_max = 1 * MiB, .hash_seed = 1});

@@ -47,4 +47,22 @@ std::optional<std::uint32_t> ExpiryWheel::take_due(Seconds now) {
   return std::nullopt;
 }
 
+std::optional<std::string> ExpiryWheel::audit() const {
+  std::uint32_t listed = 0;
+  for (std::uint32_t slot = 0; slot < slots; ++slot) {
+    std::uint32_t previous = 0;
+    for (std::uint32_t page = heads_[slot]; page != 0;) {
+      const alloc::PageHeader& header = arena_->page(page).header();
+      const std::string where = "page " + std::to_string(page) + " on the expiry wheel: ";
+      if (header.earliest_expiry == 0) return where + "holds nothing that expires";
+      if (header.earliest_expiry % slots != slot) return where + "in a foreign slot";
+      if (header.wheel_previous != previous) return where + "bad back link";
+      if (++listed > arena_->page_count()) return where + "the list does not end";
+      previous = page;
+      page = header.wheel_next;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace cacheismo::store

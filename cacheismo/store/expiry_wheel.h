@@ -10,9 +10,11 @@
 #ifndef CACHEISMO_STORE_EXPIRY_WHEEL_H_
 #define CACHEISMO_STORE_EXPIRY_WHEEL_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "cacheismo/alloc/arena.h"
 #include "cacheismo/store/store.h"
@@ -30,6 +32,14 @@ class ExpiryWheel {
 
   /// The next page with something due at `now`, taken off the wheel; nullopt when there is none.
   [[nodiscard]] std::optional<std::uint32_t> take_due(Seconds now);
+
+  /// Whether the page will be looked at soon enough for an item of it that expires at `expiry`.
+  [[nodiscard]] bool covers(std::uint32_t page, Seconds expiry) const {
+    const std::uint32_t earliest = arena_->page(page).header().earliest_expiry;
+    return expiry == never || (earliest != 0 && earliest <= std::max(expiry.value, time_));
+  }
+  /// Walks every list; the first broken link.
+  [[nodiscard]] std::optional<std::string> audit() const;
 
  private:
   static constexpr std::uint32_t slots = 4096;

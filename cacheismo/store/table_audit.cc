@@ -15,9 +15,8 @@ std::string broken(const char* what, Handle handle) {
 std::optional<std::string> Table::audit_item(Handle handle) const {
   const Item audited = item(handle);
   if (!arena_.page(handle.page()).used(handle.slot())) return broken("item in a free slot", handle);
-  const std::uint32_t expiry = audited.header().expiry;
-  const std::uint32_t earliest = arena_.page(handle.page()).header().earliest_expiry;
-  if (expiry != 0 && earliest == 0) return broken("expiring item on a page off the wheel", handle);
+  if (!wheel_.covers(handle.page(), Seconds{audited.header().expiry}))
+    return broken("the wheel comes too late for an item", handle);
   if (!audited.has(bits::split)) return std::nullopt;
   std::uint64_t bytes = 0;
   Handle previous = handle;
@@ -36,6 +35,7 @@ std::optional<std::string> Table::audit_item(Handle handle) const {
 std::optional<std::string> Table::audit() {
   live_.settle();
   if (auto found = arena_.audit()) return found;
+  if (auto found = wheel_.audit()) return found;
   std::uint64_t indexed = 0;
   for (std::uint32_t bucket = 0; bucket < index_.buckets(); ++bucket) {
     for (Handle handle = index_.head(bucket); handle;
