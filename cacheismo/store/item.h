@@ -68,9 +68,9 @@ inline constexpr std::uint8_t pinned = 64;
 inline constexpr std::uint8_t layout = has_cas | has_flags | split;
 }  // namespace bits
 
-/// Items up to this size, header and key included, stay in one chunk: small enough for them to fill a
-/// page well (14 of them leave at most 6%), large enough that most values of a cache are read in one
-/// go.
+/// Items up to this size, header and key included, stay in one chunk: small enough for them to fill
+/// a page well (14 of them leave at most 6%), large enough that most values of a cache are read in
+/// one go.
 inline constexpr std::size_t inline_item_bytes_max = 576;
 
 /// A piece is not made smaller than this unless the value ends, so that its 12 bytes of header and
