@@ -1,6 +1,7 @@
 #include "sim/fault_plan.h"
 
 #include <charconv>
+#include <iterator>
 
 namespace cacheismo::sim {
 namespace {
@@ -97,6 +98,19 @@ Result<void, std::string> apply(FaultPlan& plan, Bytes item) {
 }  // namespace
 
 std::span<const FaultClass> fault_classes() { return classes; }
+
+std::size_t fault_fields() { return std::size(fields); }
+
+bool switch_off(FaultPlan& plan, std::size_t field) {
+  const auto member = fields[field].member;
+  const bool no_fault = member == &FaultPlan::latency_ns ||
+                        member == &FaultPlan::latency_spread_permille ||
+                        member == &FaultPlan::callback_ns || member == &FaultPlan::byte_ps ||
+                        member == &FaultPlan::until_ns;
+  if (no_fault || plan.*member == 0) return false;
+  plan.*member = 0;
+  return true;
+}
 
 std::string print(const FaultPlan& plan) {
   std::string text;

@@ -66,6 +66,11 @@ struct FaultClass {
 /// All classes, in a fixed order.
 [[nodiscard]] std::span<const FaultClass> fault_classes();
 
+/// For shrinking: how many fields there are, and switching one off. False: it is off already, or it
+/// is no fault (latency, the costs of a processor, the end of the faults).
+[[nodiscard]] std::size_t fault_fields();
+[[nodiscard]] bool switch_off(FaultPlan& plan, std::size_t field);
+
 /// "name=value name=value ..." of every field that is not zero.
 [[nodiscard]] std::string print(const FaultPlan& plan);
 

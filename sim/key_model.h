@@ -40,6 +40,15 @@ class KeyModel {
   [[nodiscard]] std::size_t value_bytes(std::uint32_t key) const {
     return keys_[key].value ? keys_[key].value->size() : 0;
   }
+  /// The key has an expiry and may still be there.
+  [[nodiscard]] bool will_expire(std::uint32_t key, std::int64_t now_ns) const {
+    return keys_[key].value && keys_[key].expires_by_ns != INT64_MAX &&
+           now_ns < keys_[key].expires_by_ns;
+  }
+  /// The key had a value, whose expiry has passed.
+  [[nodiscard]] bool has_expired(std::uint32_t key, std::int64_t now_ns) const {
+    return keys_[key].value && now_ns >= keys_[key].expires_by_ns;
+  }
   /// The last CAS value that was seen and is still current; 0 if none.
   [[nodiscard]] std::uint64_t cas(std::uint32_t key) const { return keys_[key].cas; }
 

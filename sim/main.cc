@@ -15,6 +15,7 @@
 #include "sim/oracle.h"
 #include "sim/sabotage.h"
 #include "sim/scenario.h"
+#include "sim/shrink.h"
 
 namespace cacheismo::sim {
 namespace {
@@ -34,6 +35,8 @@ constexpr const char* usage =
     "  --journal FILE   every event as a line of text\n"
     "  --hashes         print only `seed hash` lines\n"
     "  --honesty        print how often each fault and each rare branch was reached\n"
+    "  --shrink         if the run fails, look for the smallest plan, count of clients and time\n"
+    "                   that still fail, and print their command\n"
     "  --sabotage NAME  plant a bug, to see that it is found\n"
     "  -h, --help\n"
     "\n"
@@ -47,6 +50,7 @@ struct Arguments {
   std::string journal_path;
   bool hashes = false;
   bool honesty = false;
+  bool shrink = false;
   bool help = false;
 };
 
@@ -108,6 +112,7 @@ Result<void, std::string> apply(Arguments& arguments, Bytes name, const char* va
     const auto parsed = parse_fault_plan(std::strcmp(value, "none") == 0 ? "" : value);
     if (!parsed) return failure("--faults: " + parsed.error());
     FaultPlan plan = *parsed;
+    // The network and the processor are calm where the list does not say otherwise.
     const FaultPlan calm = calm_plan();
     if (plan.latency_ns == 0) plan.latency_ns = calm.latency_ns;
     if (plan.latency_spread_permille == 0) {
@@ -139,6 +144,8 @@ Result<Arguments, std::string> parse(int argc, char** argv) {
       arguments.hashes = true;
     } else if (name == "--honesty") {
       arguments.honesty = true;
+    } else if (name == "--shrink") {
+      arguments.shrink = true;
     } else if (i + 1 == argc || !name.starts_with("--")) {
       return failure(std::string(name.starts_with("--") ? "a value is missing: " : "unexpected: ") +
                      argv[i]);
@@ -189,6 +196,16 @@ void print_honesty(const Marks& marks, const std::vector<std::uint64_t>& tallies
   }
 }
 
+void print_shrunk(const ScenarioOptions& scenario) {
+  const ScenarioOptions shrunk = shrink(scenario);
+  const Report report = run_scenario(shrunk);
+  std::printf("shrunk %s\ncacheismo-sim --seed %" PRIu64 " --time %" PRId64
+              "ms --clients %u --faults '%s'\n",
+              report.violations.front().c_str(), shrunk.seed,
+              static_cast<std::int64_t>(shrunk.length.count() / 1'000'000), shrunk.clients,
+              print(*shrunk.plan).c_str());
+}
+
 int run(const Arguments& arguments) {
   std::optional<FileLines> lines;
   ScenarioOptions scenario = arguments.scenario;
@@ -218,7 +235,10 @@ int run(const Arguments& arguments) {
       std::printf("seed %" PRIu64 " hash %016" PRIx64 " events %" PRIu64 "\n", report.seed,
                   report.hash, report.events);
     }
-    if (!report.violations.empty()) status = 1;
+    if (!report.violations.empty()) {
+      status = 1;
+      if (arguments.shrink) print_shrunk(scenario);
+    }
     marks.add(report.marks);
     for (std::size_t t = 0; t < tallies_count; t++) tallies[t] += report.tallies[t];
     scenario.seed++;

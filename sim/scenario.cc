@@ -46,6 +46,7 @@ constexpr Manner manners[] = {
     {.name = "storm", .pipeline_max = 2, .batches_per_connection = 1, .think_ns = 100'000},
     {.name = "resetting", .batches_per_connection = 3, .think_ns = 200'000, .resets = true},
     {.name = "half_closing", .batches_per_connection = 5, .half_closes = true},
+    {.name = "unhurried", .pipeline_max = 4, .think_ns = 300'000'000},  // sees items expire
     {.name = "impatient", .timeout_ns = 20'000'000, .impatient = true},
 };
 

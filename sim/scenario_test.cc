@@ -11,6 +11,7 @@
 #include "sim/oracle.h"
 #include "sim/sabotage.h"
 #include "sim/scenario.h"
+#include "sim/shrink.h"
 
 namespace cacheismo::sim {
 namespace {
@@ -71,6 +72,24 @@ TEST(Scenario, KeepingTheJournalDoesNotChangeTheRun) {
   EXPECT_GT(counter.lines, 1000u);
 }
 
+TEST(Shrink, FindsASmallerRunThatStillFails) {
+  FaultPlan plan = calm_plan();
+  plan.drift_ppm_max = 100;
+  plan.slow_factor_max = 2;
+  ScenarioOptions options{.seed = 1,
+                          .length = std::chrono::milliseconds(1000),
+                          .clients = 8,
+                          .plan = plan,
+                          .sabotage = Sabotage::drop_byte};
+  while (run_scenario(options).violations.empty()) ASSERT_LT(options.seed++, 10u);
+  const ScenarioOptions shrunk = shrink(options);
+  EXPECT_FALSE(run_scenario(shrunk).violations.empty());
+  EXPECT_EQ(shrunk.plan->drift_ppm_max, 0u);
+  EXPECT_EQ(shrunk.plan->slow_factor_max, 0u);
+  EXPECT_LT(shrunk.clients, 8u);
+  EXPECT_LT(shrunk.length, options.length);
+}
+
 class PlantedBug : public testing::TestWithParam<int> {};
 
 TEST_P(PlantedBug, IsCaughtWithinAFewSeeds) {
@@ -78,7 +97,7 @@ TEST_P(PlantedBug, IsCaughtWithinAFewSeeds) {
   for (std::uint64_t seed = 1; seed <= 12; seed++) {
     const Report report = run_scenario({.seed = seed,
                                         .length = std::chrono::milliseconds(5000),
-                                        .clients = 6,
+                                        .clients = 12,
                                         .plan = calm_plan(),
                                         .sabotage = sabotage});
     if (!report.violations.empty()) return;

@@ -40,15 +40,17 @@ Op Workload::draw_op() {
   }
 }
 
-std::uint32_t Workload::draw_key(Op op) {
+std::uint32_t Workload::draw_key(Op op, std::int64_t now_ns) {
   if (op == Op::shared_get || op == Op::shared_set) {
     return static_cast<std::uint32_t>(chance_.below(Oracle::shared_keys));
   }
-  while (true) {
+  for (int attempt = 0;; attempt++) {
     const auto key = static_cast<std::uint32_t>(chance_.below(keys_.size()));
     if (counts(op) && !keys_.is_number(key)) continue;
     if (extends(op) && keys_.is_number(key)) continue;
-    return key;
+    // Every third key is left alone until it has expired: only then does its expiry show.
+    const bool rests = key % 3 == 0 && keys_.will_expire(key, now_ns);
+    if (!rests || attempt > 20) return key;
   }
 }
 
@@ -83,13 +85,19 @@ Request Workload::next(std::int64_t now_ns) {
   if (op == Op::get || op == Op::gets || op == Op::shared_get) {
     keys = chance_.chance(1, 4) ? chance_.between(1, keys_per_get_max) : 1;
   }
-  for (; keys > 0; keys--) request.keys.push_back(draw_key(op));
+  for (; keys > 0; keys--) request.keys.push_back(draw_key(op, now_ns));
   request.silent = can_be_silent(op, oracle_.lossless()) && chance_.chance(1, 8);
   request.client_flags = chance_.chance(1, 2) ? static_cast<std::uint32_t>(chance_.next()) : 0;
   request.exptime = draw_exptime();
   request.delta = chance_.chance(1, 8) ? chance_.next() : chance_.below(1000);
   request.opaque = ++opaque_;
   const std::uint32_t key = request.keys.front();
+  if (op != Op::shared_get && op != Op::shared_set && keys_.has_expired(key, now_ns)) {
+    request.op = Op::get;
+    request.silent = false;
+    request.keys.resize(1);
+    return request;
+  }
   if (extends(op) && keys_.value_bytes(key) > extended_bytes_max) request.op = Op::set;
   if (op == Op::cas) {
     const std::uint64_t known = keys_.cas(key);

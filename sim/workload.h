@@ -36,7 +36,7 @@ class Workload {
 
  private:
   [[nodiscard]] Op draw_op();
-  [[nodiscard]] std::uint32_t draw_key(Op op);
+  [[nodiscard]] std::uint32_t draw_key(Op op, std::int64_t now_ns);
   [[nodiscard]] std::string draw_value();
   [[nodiscard]] std::int64_t draw_exptime();
   void encode_store(const Request& request, std::string& out) const;
