@@ -109,6 +109,7 @@ class Files(Case):
             daemon.signal(signal.SIGTERM)
             self.assertEqual(daemon.wait(), 0)
             self.assertFalse(os.path.exists(path))
+            self.assertFalse(os.path.exists(daemon.port_file))
 
     def test_unix_socket_of_a_killed_daemon_is_replaced_and_of_a_living_one_is_not(self):
         path = os.path.join(self.directory(), "socket")
@@ -193,6 +194,29 @@ class Signals(Case):
         self.assertEqual(daemon.wait(), 0)
         idle.close()
         client.close()
+
+    def test_usr1_waits_for_a_reader_and_term_ends_the_wait(self):
+        daemon = self.daemon()
+        client = daemon.client()
+        self.assertEqual(client.ask(b"set a 0 0 900000\r\n%b\r\n" % bytes(900_000)), b"STORED\r\n")
+        client.send(b"get a\r\n" * 20)
+        self.assertEqual(client.reader.read(1), b"V")
+        daemon.signal(signal.SIGUSR1)
+        while self.accepts(daemon):  # until it has begun to stop
+            pass
+        self.assertIsNone(daemon.process.poll())
+        daemon.signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait(), 0)
+        client.close()
+
+    def accepts(self, daemon):
+        try:
+            daemon.client().close()
+            return True
+        except ConnectionResetError:  # the listener closed under this connection
+            return True
+        except ConnectionRefusedError:
+            return False
 
     def test_restart_after_kill_takes_the_same_port(self):
         daemon = self.daemon()

@@ -93,10 +93,9 @@ Outcome Daemon::start() {
 }
 
 Outcome Daemon::write_files() const {
-  if (!options_.process.port_file.empty()) {
-    if (auto written = io::write_file(options_.process.port_file, port_lines()); !written) {
-      return written;
-    }
+  const std::string lines = port_lines();
+  if (!options_.process.port_file.empty() && !lines.empty()) {
+    if (auto written = io::write_file(options_.process.port_file, lines); !written) return written;
   }
   if (options_.process.pid_file.empty()) return {};
   return io::write_file(options_.process.pid_file, fmt::format("{}\n", io::process_id()));
