@@ -2,7 +2,11 @@
 
 #include "cacheismo/node/auth.h"
 
+#include <vector>
+
 #include <gtest/gtest.h>
+
+#include "cacheismo/node/config.h"
 
 namespace cacheismo::node {
 namespace {
@@ -10,7 +14,7 @@ namespace {
 using Verdict = Authenticator::Verdict;
 
 TEST(Authenticator, BothWordsMustBelongTogether) {
-  const Authenticator auth({{"ann", "one"}, {"bob", "two"}});
+  const Authenticator auth(std::vector<Credential>{{"ann", "one"}, {"bob", "two"}});
   EXPECT_EQ(auth.check("ann one"), Verdict::accepted);
   EXPECT_EQ(auth.check("  bob   two "), Verdict::accepted);
   EXPECT_EQ(auth.check("ann two"), Verdict::refused);
@@ -20,18 +24,18 @@ TEST(Authenticator, BothWordsMustBelongTogether) {
 }
 
 TEST(Authenticator, OneWordIsMalformed) {
-  const Authenticator auth({{"ann", "one"}});
+  const Authenticator auth(std::vector<Credential>{{"ann", "one"}});
   EXPECT_EQ(auth.check(""), Verdict::malformed);
   EXPECT_EQ(auth.check("ann"), Verdict::malformed);
   EXPECT_EQ(auth.check("ann "), Verdict::malformed);
 }
 
 TEST(Authenticator, NobodyGetsInWithoutCredentials) {
-  EXPECT_EQ(Authenticator({}).check("a b"), Verdict::refused);
+  EXPECT_EQ(Authenticator(std::vector<Credential>{}).check("a b"), Verdict::refused);
 }
 
 TEST(Authenticator, ReplacedCredentialsCountFromNowOn) {
-  Authenticator auth({{"ann", "one"}});
+  Authenticator auth(std::vector<Credential>{{"ann", "one"}});
   auth.replace({{"eve", "new"}});
   EXPECT_EQ(auth.check("ann one"), Verdict::refused);
   EXPECT_EQ(auth.check("eve new"), Verdict::accepted);

@@ -3,6 +3,7 @@
 
 #include "cacheismo/node/lookahead.h"
 
+#include <span>
 #include <string>
 #include <vector>
 

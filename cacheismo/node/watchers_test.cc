@@ -4,6 +4,7 @@
 #include "cacheismo/node/watchers.h"
 
 #include <chrono>
+#include <span>
 #include <string>
 
 #include <gtest/gtest.h>
