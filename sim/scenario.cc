@@ -84,11 +84,18 @@ FaultPlan plan_of(const ScenarioOptions& options) {
   return plan;
 }
 
-node::Config draw_config(Prng& chance, bool lossless, std::uint32_t clients) {
+/// Retired keys stay in the cache, so that a longer run needs more for nothing to be evicted.
+std::uint64_t ample_bytes(Duration length) {
+  const auto seconds = static_cast<std::uint64_t>(length.count() / 1'000'000'000);
+  return std::min(48 * MiB + seconds * 16 * MiB, 4 * GiB);
+}
+
+node::Config draw_config(Prng& chance, bool lossless, const ScenarioOptions& options) {
+  const std::uint32_t clients = options.clients;
   node::Config config;
   config.listen = {server_address(), {io::Address::Kind::unix_socket, socket_path, 0}};
   config.listen_options.backlog = chance.chance(1, 3) ? 2 : 1024;
-  config.memory_bytes = lossless ? 256 * MiB : (1 + chance.below(3)) * MiB;
+  config.memory_bytes = lossless ? ample_bytes(options.length) : (1 + chance.below(3)) * MiB;
   config.item_bytes_max = lossless ? 1 * MiB : 512 * KiB;
   config.connections_max = chance.chance(1, 4) ? std::max(1u, clients / 2) : 1024;
   config.requests_per_event = static_cast<std::uint32_t>(chance.between(1, 20));
@@ -102,7 +109,7 @@ Run::Run(const ScenarioOptions& options)
       world(options.seed, plan, options.journal),
       chance(world.workload(0)),
       lossless(chance.chance(1, 2)),
-      config(draw_config(chance, lossless, options.clients)),
+      config(draw_config(chance, lossless, options)),
       oracle(lossless, static_cast<std::int64_t>(plan.until_ns) + settling.count()),
       node_io(world.add_host("10.0.0.1")),
       arena(config.memory_bytes) {
