@@ -160,14 +160,20 @@ std::int64_t Network::arrival(const Channel& channel, std::uint8_t side, std::in
   return clogged;
 }
 
-End Network::connect(std::uint16_t host, std::uint32_t slot, const io::Address& address,
-                     std::int64_t local_ns) {
+End Network::unconnected(std::uint16_t host, std::uint32_t slot) {
   const std::uint32_t index = take_channel();
   Channel& channel = *channels_[index];
   channel.state = State::asking;
-  channel.target = address;
   channel.sides[0] = {host, slot, true, false, false};
   channel.sides[1].host = host;
+  return {index, 0};
+}
+
+End Network::connect(std::uint16_t host, std::uint32_t slot, const io::Address& address,
+                     std::int64_t local_ns) {
+  const std::uint32_t index = unconnected(host, slot).channel;
+  Channel& channel = *channels_[index];
+  channel.target = address;
   for (std::uint16_t other = 0; other < hosts_.size(); other++) {
     if (hosts_[other].ip == address.host) channel.sides[1].host = other;
   }

@@ -84,6 +84,8 @@ class Network {
 
   [[nodiscard]] End connect(std::uint16_t host, std::uint32_t slot, const io::Address& address,
                             std::int64_t local_ns);
+  /// An end from which nothing was sent, of a stream whose host had no descriptor for it.
+  [[nodiscard]] End unconnected(std::uint16_t host, std::uint32_t slot);
   [[nodiscard]] io::Address peer_address(End end) const;
 
   /// Bytes that can be read now at this end.

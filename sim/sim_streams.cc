@@ -47,7 +47,7 @@ io::StreamId SimIo::connect(const io::Address& address, MonotonicTime deadline,
   stream.connecting = {true, false, stream.connecting.ticket + 1};
   const std::uint32_t ticket = stream.connecting.ticket;
   if (open_ > options_.streams_max) {
-    stream.end = network_.connect(number_, slot, address, local_ns());
+    stream.end = network_.unconnected(number_, slot);
     stream.connecting.cancelled = true;  // completes at once, with no_resources
     schedule(EventKind::connect_ready, slot, ticket);
     return id(slot);

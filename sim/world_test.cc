@@ -220,6 +220,22 @@ TEST(World, AfterTheFaultsEveryTalkerGetsItsBytes) {
   }
 }
 
+TEST(World, HostWithoutDescriptorsSaysSoAndRecovers) {
+  World world(1);
+  SimIo& server_io = world.add_host("10.0.0.1");
+  SimIo& client_io = world.add_host("10.0.1.1");
+  EchoServer server(server_io, server_address);
+  client_io.set_streams_max(0);
+  Talker client(client_io, server_address, 2, 100);
+  for (int i = 0; i < 50; i++) (void)world.step();
+  EXPECT_GT(client.failures(), 0);
+  EXPECT_FALSE(client.done());
+  EXPECT_EQ(world.network().channels_open(), client_io.streams_open());
+  client_io.set_streams_max(10);
+  EXPECT_TRUE(world.settle());
+  EXPECT_TRUE(client.done());
+}
+
 TEST(World, SameSeedSameHash) {
   for (std::uint64_t seed = 0; seed < 20; seed++) {
     FaultPlan plan = draw_fault_plan(Prng(seed));
