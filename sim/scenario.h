@@ -30,7 +30,7 @@ struct ScenarioOptions {
   std::uint64_t seed = 1;
   Duration length = std::chrono::seconds(10);  ///< of faults and calm together
   std::uint32_t clients = 20;
-  std::optional<FaultPlan> plan;  ///< otherwise drawn from the seed
+  std::optional<FaultPlan> plan = std::nullopt;  ///< otherwise drawn from the seed
   Sabotage sabotage = Sabotage::none;
   JournalLines* journal = nullptr;
 };

@@ -106,8 +106,8 @@ TEST_P(PlantedBug, IsCaughtWithinAFewSeeds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PlantedBug, testing::Range(1, static_cast<int>(sabotages_count)),
-                         [](const auto& info) {
-                           return std::string(to_string(static_cast<Sabotage>(info.param)));
+                         [](const auto& bug) {
+                           return std::string(to_string(static_cast<Sabotage>(bug.param)));
                          });
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace {
 /// The whole dump, through as many output blocks as it takes.
 std::string dump(const PrefixStats& stats, int* blocks = nullptr) {
   std::string arena(2 * MiB, '\0');
-  store::Store store(std::span(arena), {.limit_bytes = 2 * MiB, .item_bytes_max = 1 * KiB});
+  store::Store store(std::span<char>(arena), {.limit_bytes = 2 * MiB, .item_bytes_max = 1 * KiB});
   OutputPool pool;
   std::string text;
   std::uint64_t cursor = 0;

@@ -76,7 +76,9 @@ void sweep(Bytes target_value, const std::function<bool(FullStore&)>& verb) {
     SCOPED_TRACE(n);
     FullStore store(target_value, n);
     succeeded = verb(store);
-    if (n == 0) EXPECT_FALSE(succeeded);
+    if (n == 0) {
+      EXPECT_FALSE(succeeded);
+    }
     store.expect_sound();
   }
   EXPECT_TRUE(succeeded);
