@@ -1,4 +1,5 @@
-// The reference model's own way to read a decimal number: the whole text, or nothing.
+// The reference model's own way to read a decimal number: a plus or not, then the whole text, as
+// strtol does, or nothing.
 
 #ifndef CACHEISMO_SIM_MODEL_NUMBER_H_
 #define CACHEISMO_SIM_MODEL_NUMBER_H_
@@ -12,7 +13,9 @@ namespace cacheismo::model {
 template <class Number>
 std::optional<Number> number(const std::string& text) {
   Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool plus = text.size() > 1 && text[0] == '+' && text[1] != '-';
+  const auto [end, error] =
+      std::from_chars(text.data() + (plus ? 1 : 0), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
 }

@@ -61,7 +61,7 @@ std::optional<Expected> ReferenceMemcached::receive(std::uint32_t number, Bytes 
   connection.pending += bytes;
   while (!connection.closed) {
     const Verdict verdict = step(connection);
-    if (verdict == Verdict::unknown) return std::nullopt;
+    if (verdict == Verdict::unknown || unsure_) return std::nullopt;
     if (verdict == Verdict::incomplete) break;
   }
   out_.closes = connection.closed;
@@ -179,18 +179,26 @@ ReferenceMemcached::Item& ReferenceMemcached::write(const std::string& key, Item
   return items_[key] = std::move(item);
 }
 
-bool ReferenceMemcached::matches(const Item& item, std::uint64_t token) const {
-  if (item.cas_number) return *item.cas_number == token;
+/// -1: `token` is older than the item's CAS value, 0: equal, 1: newer.
+int ReferenceMemcached::compare_cas(std::uint64_t token, const Item& item) {
   const auto known = number_of_id_.find(item.cas_id);
-  return known != number_of_id_.end() && known->second == token;
+  if (!item.cas_number && known == number_of_id_.end()) {
+    // A value that nobody has seen is newer than all that were given out before it, and those of
+    // clients (E) are beyond what the server counts to. Of a guess nobody knows.
+    if (token == 0) return -1;
+    if (token >= client_cas_min) return 1;
+    for (const auto& [id, number] : number_of_id_) {
+      if (number == token && id < item.cas_id) return -1;
+    }
+    unsure_ = true;
+    return -1;
+  }
+  const std::uint64_t value = item.cas_number ? *item.cas_number : known->second;
+  return token < value ? -1 : token > value ? 1 : 0;
 }
 
-/// A value that nobody has seen yet is newer than every one that the server has given out; those of
-/// clients (E) are beyond what it counts to.
-bool ReferenceMemcached::is_older(std::uint64_t token, const Item& item) const {
-  if (item.cas_number) return token < *item.cas_number;
-  const auto known = number_of_id_.find(item.cas_id);
-  return token < (known != number_of_id_.end() ? known->second : client_cas_min);
+bool ReferenceMemcached::matches(const Item& item, std::uint64_t token) {
+  return compare_cas(token, item) == 0;
 }
 
 std::optional<std::uint64_t> ReferenceMemcached::cas_of(const std::string& key) const {

@@ -108,8 +108,8 @@ class ReferenceMemcached {
   void flush_if_due();
   Item* find(const std::string& key);
   Item& write(const std::string& key, Item item, const Meta* meta);
-  [[nodiscard]] bool matches(const Item& item, std::uint64_t token) const;
-  [[nodiscard]] bool is_older(std::uint64_t token, const Item& item) const;
+  [[nodiscard]] int compare_cas(std::uint64_t token, const Item& item);
+  [[nodiscard]] bool matches(const Item& item, std::uint64_t token);
   [[nodiscard]] std::int64_t expiry_of(std::int64_t exptime) const;
   [[nodiscard]] bool fits(const std::string& key, std::uint64_t value_bytes) const;
   void say(Bytes text) { out_.text += text; }
@@ -123,6 +123,7 @@ class ReferenceMemcached {
   std::map<std::string, Item> items_;
   std::map<std::uint64_t, std::uint64_t> number_of_id_;
   std::map<std::uint32_t, Connection> connections_;
+  bool unsure_ = false;  ///< a client compared with a CAS value that it was never given
   Expected out_;
 };
 

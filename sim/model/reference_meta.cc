@@ -193,7 +193,7 @@ void ReferenceMemcached::put(const std::string& key, const std::string& data, ch
     old->last_access = now_;
     status = "NS";
   } else if (compares && !matches(*old, token)) {
-    if (meta.has('I') && !joins && is_older(token, *old)) {
+    if (meta.has('I') && !joins && compare_cas(token, *old) < 0) {
       next.expiry = old->expiry;
       next.stale = true;
       next.token_sent = old->token_sent;
