@@ -32,7 +32,7 @@ constexpr std::uint64_t item_bytes_max = 64 * KiB;
 sim::Wire::Options options(std::uint8_t choice) {
   sim::Wire::Options options;
   // Room for everything that an input of libFuzzer's length can store: the model never evicts.
-  options.config.memory_bytes = 16 * MiB;
+  options.config.memory_bytes = 2 * MiB;
   options.config.item_bytes_max = item_bytes_max;
   options.seed = choice;
   options.cuts = static_cast<sim::Cuts>(choice % 3);
