@@ -73,6 +73,8 @@ ReferenceMemcached::Verdict ReferenceMemcached::step(Connection& connection) {
   const std::size_t swallowed = std::min<std::uint64_t>(connection.swallow, pending.size());
   pending.erase(0, swallowed);
   connection.swallow -= swallowed;
+  // A first byte of the binary protocol is answered before its line ends.
+  if (pending.starts_with('\x80')) return Verdict::unknown;
   const std::size_t newline = pending.find('\n');
   // Whether a longer line is hung up on depends on how it is cut.
   if (std::min(newline, pending.size()) > 2000) return Verdict::unknown;
@@ -84,7 +86,7 @@ ReferenceMemcached::Verdict ReferenceMemcached::step(Connection& connection) {
     pending.erase(0, newline + 1);
     return Verdict::done;
   }
-  if (text[0] == ' ' || text[0] == '\x80') return Verdict::unknown;
+  if (text[0] == ' ') return Verdict::unknown;
   const Words words = cut(text);
   static const Words with_data = {"set", "add", "replace", "append", "prepend", "cas"};
   if (std::find(with_data.begin(), with_data.end(), words[0]) != with_data.end())
