@@ -155,7 +155,7 @@ std::int64_t ReferenceMemcached::expiry_of(std::int64_t exptime) const {
   if (exptime == 0) return never;
   if (exptime < 0) return -1;
   if (exptime <= 60 * 60 * 24 * 30) return now_ + exptime;
-  return exptime - start_unix_seconds_;
+  return std::min(exptime - start_unix_seconds_, last_second);
 }
 
 void ReferenceMemcached::flush_if_due() {

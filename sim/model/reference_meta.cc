@@ -16,6 +16,14 @@ std::uint64_t unsigned_of(const std::map<char, std::string>& flags, char letter,
   return found == flags.end() ? otherwise : *number<std::uint64_t>(found->second);
 }
 
+/// M without a letter is a mode that does not exist; a NUL counts as no M at all.
+char mode_of(const std::map<char, std::string>& flags, char otherwise) {
+  const auto found = flags.find('M');
+  if (found == flags.end()) return otherwise;
+  const char mode = found->second.empty() ? '?' : found->second[0];
+  return mode == '\0' ? otherwise : mode;
+}
+
 std::int64_t signed_of(const std::map<char, std::string>& flags, char letter) {
   const auto found = flags.find(letter);
   return found == flags.end() ? 0 : *number<std::int64_t>(found->second);
@@ -145,7 +153,7 @@ ReferenceMemcached::Verdict ReferenceMemcached::meta_set(Connection& connection,
     meta = read_flags(words, 3, known);
   }
   if (!known) return Verdict::unknown;
-  const char mode = meta && meta->has('M') ? (meta->value['M'] + "?")[0] : 'S';
+  const char mode = meta ? mode_of(meta->value, 'S') : 'S';
   if (meta && std::string("SAPRE").find(mode) == std::string::npos) {
     say("CLIENT_ERROR invalid mode for ms M token\r\n");
     meta.reset();
@@ -257,7 +265,7 @@ ReferenceMemcached::Verdict ReferenceMemcached::meta_arithmetic(const Words& wor
   if (!known) return Verdict::unknown;
   if (!meta) return Verdict::done;
   const std::string& key = words[1];
-  const char mode = meta->has('M') ? (meta->value['M'] + "?")[0] : 'I';
+  const char mode = mode_of(meta->value, 'I');
   if (std::string("ID+-").find(mode) == std::string::npos)
     return say("CLIENT_ERROR invalid mode for ma M token\r\n"), Verdict::done;
   const Item* old = find(key);
