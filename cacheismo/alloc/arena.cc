@@ -196,6 +196,7 @@ std::optional<std::string> Arena::audit_page(std::uint32_t number) const {
   if (head.heap_end + head.slot_count * slot_bytes > page_bytes)
     return text_of(number, "heap and slots overlap");
   std::size_t used_bytes = 0;
+  std::size_t used_slots = 0;
   std::uint8_t owner[page_bytes] = {};
   for (std::uint32_t slot = 0; slot < head.slot_count; ++slot) {
     if (!in.used(slot)) continue;
@@ -203,12 +204,14 @@ std::optional<std::string> Arena::audit_page(std::uint32_t number) const {
     const std::size_t bytes = even(size_of_(in.kind(slot), chunk));
     const auto offset = static_cast<std::size_t>(chunk - in.base());
     if (offset + bytes > head.heap_end) return text_of(number, "a chunk lies outside the heap");
-    for (std::size_t i = offset; i < offset + bytes; ++i) {
-      if (owner[i] != 0) return text_of(number, "two chunks overlap");
-      owner[i] = 1;
-    }
+    if (std::memchr(owner + offset, 1, bytes) != nullptr)
+      return text_of(number, "two chunks overlap");
+    std::memset(owner + offset, 1, bytes);
     used_bytes += bytes;
+    ++used_slots;
   }
+  if (used_slots + in.free_slots() != head.slot_count)
+    return text_of(number, "a slot is neither used nor in the list of the free");
   if (used_bytes + head.free_bytes + head.slot_count * slot_bytes != page_bytes)
     return text_of(number, "used and free bytes do not add up");
   if ((head.bin == no_bin) != (head.pins > 0))
@@ -218,9 +221,8 @@ std::optional<std::string> Arena::audit_page(std::uint32_t number) const {
     return text_of(number, "in the wrong bin");
   if (const std::size_t hole = in.hole_bytes(); hole > 0) {
     if (head.hole + hole >= head.heap_end) return text_of(number, "the kept hole leaves the heap");
-    for (std::size_t i = head.hole; i < head.hole + hole; ++i) {
-      if (owner[i] != 0) return text_of(number, "the kept hole is in use");
-    }
+    if (std::memchr(owner + head.hole, 1, hole) != nullptr)
+      return text_of(number, "the kept hole is in use");
   }
   return std::nullopt;
 }

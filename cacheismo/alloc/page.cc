@@ -23,6 +23,14 @@ void Page::format() {
   poison(base_, page_bytes);
 }
 
+std::size_t Page::free_slots() const {
+  std::size_t count = 0;
+  for (std::uint32_t slot = header().free_slot; slot != no_slot; slot = slot_word(slot) & 0xFF) {
+    if (slot >= header().slot_count || used(slot) || ++count > slots_max) return slots_max + 1;
+  }
+  return count;
+}
+
 std::size_t Page::hole_bytes() const {
   if (header().hole == no_hole) return 0;
   std::uint16_t bytes;

@@ -105,6 +105,10 @@ class Page {
     return base_ + (slot_word(slot) & offset_mask);
   }
 
+  /// How many slots the list of free ones has; above slots_max if it leads into a used one or
+  /// nowhere. For audits.
+  [[nodiscard]] std::size_t free_slots() const;
+
   /// The kept hole's size, 0 if there is none.
   [[nodiscard]] std::size_t hole_bytes() const;
   /// Whether take() finds `bytes` in one run.
