@@ -127,7 +127,7 @@ class Ours {
   static bool copied(const std::optional<ItemView>& item, char* out) {
     if (!item) return false;
     const Bytes value = *item->contiguous();
-    std::memcpy(out, value.data(), value.size());
+    std::copy(value.begin(), value.end(), out);
     return true;
   }
 

@@ -31,7 +31,7 @@ Options accepted(std::vector<const char*> flags) {
 std::string refused(std::vector<const char*> flags) {
   const auto options = parse(std::move(flags));
   EXPECT_FALSE(options);
-  const std::string error = options ? "" : options.error();
+  std::string error = options ? "" : options.error();
   EXPECT_EQ(error.find('\n'), std::string::npos) << error;
   return error;
 }

@@ -56,7 +56,7 @@ std::string steps_of(Protocol protocol, Expected expected, Bytes reply, bool byt
 
 /// Both ways must agree but for the bytes behind the reply, which must not matter.
 std::string steps(Protocol protocol, Expected expected, const std::string& reply) {
-  const std::string whole = steps_of(protocol, expected, reply, false);
+  std::string whole = steps_of(protocol, expected, reply, false);
   EXPECT_EQ(steps_of(protocol, expected, reply, true), whole) << reply;
   return whole;
 }

@@ -13,7 +13,7 @@
 //     the latest release may be in a bin below its own: what an eviction freed is mostly taken
 //     again.
 //  2. take() never moves a chunk to another page; it may slide chunks inside the page that it
-//  picks.
+//     picks.
 //  3. Memory that was never needed is never touched: the region may be lazily backed.
 //
 // Cost: take and release are O(1) but for sliding (two copies of at most 8 KiB).

@@ -20,7 +20,7 @@
 //  3. A completion runs from run_once only. What is asked of another stream, or outside of a
 //     callback, is tried in the next turn.
 //  4. A stream with endless data gets serve_ops_max completions a turn, then the others' turn
-//  comes.
+//     comes.
 //  5. Work waits in queue_ at most once per stream (Stream::queued): its length is bounded.
 //
 // Cost: 128 bytes a stream at most, 64 KiB for the one receive buffer, no allocation per operation.

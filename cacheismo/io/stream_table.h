@@ -4,8 +4,7 @@
 //   free_    slots without a stream  the last one freed comes back first: it is still in cache
 //
 //  1. generation differs between two streams that used one slot, so a StreamId, or an event that
-//  the
-//     kernel reported before the end of a stream, never reaches its successor.
+//     the kernel reported before the end of a stream, never reaches its successor.
 //  2. A reference into the table is dead after add(): callbacks may add, so it is looked up again
 //     after each of them.
 //

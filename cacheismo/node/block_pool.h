@@ -1,11 +1,10 @@
 // BlockPool: blocks of one size that connections lease while they have something to hold.
 //
-//   take() -> [ hot ][ warm ][ cold ... ]   last given, first taken, so that the same few blocks
-//   stay give() ->                               in the processor's cache
+//   take() <- [ hot ][ warm ][ cold ... ]   last given, first taken, so that the same few blocks
+//   give() ->                               stay in the processor's cache
 //
 //  1. leased() blocks are out, at most kFreeMax wait here; what is given above that goes back to
-//  the
-//     heap, so a burst's memory does not stay.
+//     the heap, so a burst's memory does not stay.
 //  2. A taken block's bytes are not initialised.
 //
 // What it is not: it sets no bound on how many are out; connections do, each holds one at most.

@@ -8,8 +8,7 @@
 //                      drafting: receive_into() the store's own memory
 //
 //  1. At any moment exactly one of these holds: an operation is outstanding, the connection waits
-//  in
-//     the table's turn queue, it is a watcher with nothing to say, or it is closing.
+//     in the table's turn queue, it is a watcher with nothing to say, or it is closing.
 //  2. Nothing is received while output waits, so a client that does not read is not read from.
 //  3. Requests are executed where the Io has put them; what cannot be executed yet is copied into
 //     the InputBuffer. An idle connection holds neither input nor output block.

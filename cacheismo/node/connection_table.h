@@ -7,8 +7,7 @@
 //
 //  1. A slot is free, or its connection is in use; open() + free = slots made so far.
 //  2. A turn may be left over from a connection that has closed; take_turn() of the next one in
-//  that
-//     slot ignores it.
+//     that slot ignores it.
 //  3. Chunks are kept for the next connections: at 256 bytes each the most that were ever open.
 
 #ifndef CACHEISMO_NODE_CONNECTION_TABLE_H_

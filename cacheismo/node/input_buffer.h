@@ -6,8 +6,7 @@
 //
 //  1. Empty means that no memory is held.
 //  2. Up to limits::pending_input_bytes it is one pooled block; up to limits::backlog_block_bytes
-//  one
-//     large pooled block; above that (only a multi-get line can be longer) heap memory that
+//     one large pooled block; above that (only a multi-get line can be longer) heap memory that
 //     doubles.
 //  3. The two larger kinds are counted across all connections and bounded by
 //     limits::input_backlog_bytes_max: append() refuses beyond it and the connection is closed.

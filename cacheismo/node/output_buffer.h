@@ -1,13 +1,11 @@
 // OutputBuffer: replies of one connection, in request order, that wait to be sent.
 //
-//   block:  [ sent | VALUE a 0 9000\r\n | \r\n VALUE b ... | free ]      limits::output_bytes,
-//   leased
-//                  ^begin               ^cut                ^end
+//   block:  [ sent | VALUE a 0 9000\r\n | \r\n VALUE b ... | free ]     leased,
+//                  ^begin               ^cut                ^end          limits::output_bytes
 //   cut:                                `-> 9000 bytes of a pinned value, in the store's memory
 //
 //  1. Bytes between begin and end, with the pinned values at the cuts, are what is still to be
-//  sent,
-//     in this order. Cuts are in ascending order of their place.
+//     sent, in this order. Cuts are in ascending order of their place.
 //  2. A cut holds one pin of the store, given back when its last byte was taken or by clear().
 //  3. Writing requires room(); whoever executes requests checks it first (reply_room()).
 //  4. Bytes handed to a send are never moved; more may be appended behind them meanwhile.

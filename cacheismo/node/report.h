@@ -5,7 +5,7 @@
 //  1. It advances by a cursor only while its connection's output has room, so that a slow reader
 //     holds one output block and no more.
 //  2. Items are told in the store's scan order; every item present throughout is told at least
-//  once.
+//     once.
 
 #ifndef CACHEISMO_NODE_REPORT_H_
 #define CACHEISMO_NODE_REPORT_H_

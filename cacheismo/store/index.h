@@ -4,11 +4,9 @@
 //   head -> item -> hash_next -> item -> ... -> 0
 //
 //  1. Every live item is in the chain of its key's bucket, exactly once. A dead item (flushed) is
-//  in
-//     none: that is how the two are told apart.
+//     in none: that is how the two are told apart.
 //  2. There are at most 1.25 items a bucket on average while pages can be had, so that a hit reads
-//  one
-//     bucket and about 1.6 items.
+//     one bucket and about 1.6 items.
 //  3. It grows and shrinks by one bucket at a time: no request pays for more than a few buckets.
 //
 // Bucket b of `buckets` = 2^level + split_: a hash goes to its low level+1 bits, or to its low

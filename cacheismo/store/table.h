@@ -7,11 +7,10 @@
 //
 //  1. A live item is in the index and in the live list; a dead one (flushed) in the dead list only.
 //  2. Memory for a chunk comes from the page that fits best; else chunks of the roomiest page are
-//  moved
-//     into other pages' holes; else the dead, then the least recently used items go, one at a time.
+//     moved into other pages' holes; else the dead, then the least recently used items go, one at a
+//     time.
 //  3. Pinned items and drafts keep their place; a pinned item that is dropped becomes an orphan:
-//  out of
-//     index and lists, its bytes kept until its last pin goes.
+//     out of index and lists, its bytes kept until its last pin goes.
 //  4. live_bytes_ is the sum of the chunks of live items, slots included.
 //
 // Cost: find reads a bucket and about 1.6 items. A put moves at most a page's worth of bytes for
