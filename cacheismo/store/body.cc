@@ -23,6 +23,11 @@ std::optional<std::uint64_t> number_in(Bytes value) {
 
 Bytes text_of(MutableBytes bytes) { return {bytes.data(), bytes.size()}; }
 
+PutWork work_for(std::uint32_t client_flags, std::size_t key_bytes, std::uint64_t value_bytes) {
+  const std::uint8_t layout = layout_for(client_flags, key_bytes, value_bytes);
+  return {.needed_bytes = footprint(layout, key_bytes, value_bytes)};
+}
+
 /// Whether the item still is what a client compares with. One whose CAS value nobody asked for
 /// matches nothing, and neither does 0.
 bool matches(const Item& item, std::uint64_t compare_cas) {
@@ -117,6 +122,9 @@ Handle Body::write(const Key& key, const ItemSpec& spec, const Source& source, S
 PutResult Body::put(const Key& key, const PutRule& rule, const Source& source, Seconds now) {
   const Handle old = find(key, now);
   if (!fits(key.bytes.size(), source.size())) return {.outcome = Outcome::too_large, .item = {}};
+  table.work() = source.draft != nullptr
+                     ? source.draft->work
+                     : work_for(rule.client_flags, key.bytes.size(), source.size());
   ItemSpec spec{.client_flags = rule.client_flags,
                 .expiry = rule.expiry,
                 .cas = rule.assign_cas.value_or(0),
@@ -193,6 +201,7 @@ PutResult Body::join(const Key& key, Handle old, const PutRule& rule, const Sour
   // The joined value is drafted beside the old one, which stays whole until it is there.
   DraftRecord draft;
   draft.value_bytes = total;
+  table.work().needed_bytes = work_for(spec.client_flags, key.bytes.size(), total).needed_bytes;
   table.pin(old);
   while (draft.taken_bytes < total) {
     if (extend(draft)) continue;
@@ -269,6 +278,7 @@ ArithmeticResult Body::arithmetic(const Key& key, const ArithmeticRule& rule, Se
   }
   const char* end = std::to_chars(text, text + sizeof text, result.number).ptr;
   const Bytes value(text, static_cast<std::size_t>(end - text));
+  table.work() = work_for(spec.client_flags, key.bytes.size(), value.size());
   Handle made = old ? overwrite(old, spec, value, now) : Handle{};
   if (!made) {
     made = old ? replace(old, key, spec, value, now)

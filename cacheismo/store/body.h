@@ -63,6 +63,7 @@ class Body {
     Handle first;
     Handle last;
     PieceCursor cursor;
+    PutWork work;  ///< so far
   };
 
   /// Where a value comes from: bytes, or a finished draft.

@@ -60,6 +60,7 @@ MetaGet Store::meta_get(const Key& key, const MetaGetRule& rule, Seconds now) {
                         .expiry = *rule.vivify,
                         .cas = rule.assign_cas.value_or(0),
                         .state = bits::token_sent};
+    table.work() = PutWork{.needed_bytes = footprint(0, key.bytes.size(), 0)};
     handle = table.create(key, spec, 0, now);
     if (!handle) return result;
     result.hit = result.won = result.vivified = true;
@@ -144,6 +145,8 @@ Result<Draft, Outcome> Store::begin(const Key& key, std::uint64_t value_bytes, S
   std::memcpy(record.key, key.bytes.data(), key.bytes.size());
   record.hash = key.hash;
   record.value_bytes = value_bytes;
+  record.work.needed_bytes =
+      footprint(layout_for(0, key.bytes.size(), value_bytes), key.bytes.size(), value_bytes);
   return Draft{body_->drafts.add(record)};
 }
 
@@ -152,12 +155,14 @@ std::size_t Store::windows(Draft draft, std::uint64_t offset, std::span<MutableB
   body_->begin_verb(now);
   Body::DraftRecord& record = body_->drafts.at(draft.handle);
   CHECK_LT(offset, record.value_bytes);
+  body_->table.work() = record.work;
   // A window a piece: enough pieces for `out`, of which the first may be half full.
   const std::uint64_t ahead = std::min<std::uint64_t>(
       record.value_bytes, offset + (out.size() - 1) * piece_value_bytes_max + 1);
   while (record.taken_bytes < ahead) {
     if (!body_->extend(record)) break;
   }
+  record.work = body_->table.work();
   if (record.taken_bytes <= offset) return 0;
   return body_->table.pieces().views(record.cursor, offset, out);
 }
@@ -233,11 +238,7 @@ std::uint64_t Store::scan(std::uint64_t cursor, std::uint32_t items_max, Visitor
 
 StoreStats Store::stats() const { return body_->table.stats(); }
 
-void Store::reset_stats() {
-  const std::uint64_t total_items = body_->table.counters().total_items;
-  body_->table.counters() = StoreStats{};
-  body_->table.counters().total_items = total_items;
-}
+void Store::reset_stats() { body_->table.reset_counters(); }
 
 std::optional<std::string> Store::audit() const { return body_->audit(); }
 

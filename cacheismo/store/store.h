@@ -192,13 +192,19 @@ struct StoreStats {
   std::uint64_t index_bytes = 0;
   std::uint64_t total_items = 0;  ///< items ever stored
   std::uint64_t evictions = 0;
+  std::uint64_t evicted_bytes = 0;  ///< key + value + overhead of these
   std::uint64_t evicted_unfetched = 0;
   std::uint64_t expired_unfetched = 0;
   std::uint64_t reclaimed = 0;          ///< expired items whose memory came back
   std::uint64_t expired_on_access = 0;  ///< of these, found by a look-up that therefore missed
   std::uint64_t pages_moved = 0;
   std::uint64_t bytes_copied = 0;  ///< by compaction
+  // How many items went for one store (a draft's windows and its commit are one), and how many of
+  // these after as many bytes were freed as the new item comes to. p999: in all but one of 1000.
   std::uint64_t evictions_per_put_max = 0;
+  std::uint64_t evictions_per_put_p999 = 0;
+  std::uint64_t surplus_evictions_per_put_max = 0;
+  std::uint64_t surplus_evictions_per_put_p999 = 0;
 };
 
 class Table;

@@ -88,9 +88,9 @@ Handle Table::make(const Key& key, const ItemSpec& spec, std::uint8_t layout,
   index_.insert(*taken, key.hash);
   live_.push_front(*taken);
   wheel_.note(taken->page(), spec.expiry);
-  live_bytes_ += footprint(*taken);
+  live_bytes_ += footprint_of(*taken);
   user_bytes_ += key.bytes.size() + made.value_bytes();
-  ++counters_.total_items;
+  count_put();
   return *taken;
 }
 
@@ -112,7 +112,7 @@ bool Table::rewrite(Handle handle, const ItemSpec& spec, std::size_t value_bytes
   touch_recency(handle, now, false);
   live_bytes_ += value_bytes - before;
   user_bytes_ += value_bytes - before;
-  ++counters_.total_items;
+  count_put();
   return true;
 }
 
@@ -148,7 +148,8 @@ void Table::unlink(Handle handle) {
   const bool was_live = index_.remove(handle, index_.hash(gone.key()));
   CHECK(was_live);
   live_.remove(handle);
-  live_bytes_ -= footprint(handle);
+  live_bytes_ -= footprint_of(handle);
+  work_.freed_bytes += footprint_of(handle);
   user_bytes_ -= gone.header().key_bytes + gone.value_bytes();
 }
 
@@ -156,14 +157,14 @@ void Table::drop(Handle handle) {
   unlink(handle);
   if (!item(handle).has(bits::pinned)) return free_memory(handle);
   pins_[handle.value].orphan = true;
-  orphan_bytes_ += footprint(handle);
+  orphan_bytes_ += footprint_of(handle);
 }
 
 void Table::drop_dead(Handle handle) {
   dead_.remove(handle);
   if (!item(handle).has(bits::pinned)) return free_memory(handle);
   pins_[handle.value].orphan = true;
-  orphan_bytes_ += footprint(handle);
+  orphan_bytes_ += footprint_of(handle);
 }
 
 void Table::free_memory(Handle handle) {
@@ -171,16 +172,16 @@ void Table::free_memory(Handle handle) {
   arena_.release(handle);
 }
 
-std::uint64_t Table::footprint(Handle handle) const {
+std::uint64_t Table::footprint_of(Handle handle) const {
   const Item measured = item(handle);
-  std::uint64_t bytes = measured.chunk_bytes() + alloc::slot_bytes;
-  if (measured.has(bits::split)) {
-    // Pieces are large; the last one may be short. Their headers are counted as if none were.
-    const std::uint64_t value = measured.split().bytes;
-    bytes += value + (value + piece_value_bytes_max - 1) / piece_value_bytes_max *
-                         (sizeof(PieceHeader) + alloc::slot_bytes);
-  }
-  return bytes;
+  return footprint(measured.header().bits, measured.header().key_bytes, measured.value_bytes());
+}
+
+void Table::count_put() {
+  ++counters_.total_items;
+  evictions_per_put_.note(work_.evictions);
+  surplus_per_put_.note(work_.surplus);
+  work_ = PutWork{};
 }
 
 // ---- Pins
@@ -206,7 +207,7 @@ void Table::unpin(Handle handle) {
   arena_.unpin(handle.page());
   if (held.has(bits::split)) pieces_.unpin(Handle{held.split().first});
   if (!orphan) return;
-  orphan_bytes_ -= footprint(handle);
+  orphan_bytes_ -= footprint_of(handle);
   free_memory(handle);
 }
 
@@ -285,9 +286,19 @@ ItemView Table::view(Handle handle) const {
   return view;
 }
 
+void Table::reset_counters() {
+  const std::uint64_t total_items = counters_.total_items;
+  counters_ = StoreStats{.total_items = total_items};
+  evictions_per_put_ = surplus_per_put_ = EvictionTally{};
+}
+
 StoreStats Table::stats() const {
   StoreStats stats = counters_;
   stats.items = index_.items();
+  stats.evictions_per_put_max = evictions_per_put_.max();
+  stats.evictions_per_put_p999 = evictions_per_put_.p999();
+  stats.surplus_evictions_per_put_max = surplus_per_put_.max();
+  stats.surplus_evictions_per_put_p999 = surplus_per_put_.p999();
   stats.bytes = live_bytes_;
   stats.user_bytes = user_bytes_;
   stats.limit_bytes = limit_bytes_;

@@ -32,6 +32,7 @@
 #include "cacheismo/store/index.h"
 #include "cacheismo/store/item.h"
 #include "cacheismo/store/pieces.h"
+#include "cacheismo/store/put_work.h"
 #include "cacheismo/store/recency.h"
 #include "cacheismo/store/store.h"
 
@@ -44,6 +45,26 @@ struct ItemSpec {
   std::uint64_t cas = 0;   ///< 0: none yet
   std::uint8_t state = 0;  ///< of bits::stale, token_sent, fetched
 };
+
+/// What an item comes to in `bytes` of StoreStats: headers and slots included. Pieces are counted
+/// as if all but the last had a page to themselves.
+[[nodiscard]] constexpr std::uint64_t footprint(std::uint8_t layout, std::size_t key_bytes,
+                                                std::uint64_t value_bytes) {
+  const std::uint64_t fixed = item_bytes(layout, key_bytes, 0) + alloc::slot_bytes + value_bytes;
+  if ((layout & bits::split) == 0) return fixed;
+  return fixed + (value_bytes + piece_value_bytes_max - 1) / piece_value_bytes_max *
+                     (sizeof(PieceHeader) + alloc::slot_bytes);
+}
+
+/// The layout of a new item, but for a CAS value that it may need.
+[[nodiscard]] constexpr std::uint8_t layout_for(std::uint32_t client_flags, std::size_t key_bytes,
+                                                std::uint64_t value_bytes) {
+  const std::uint8_t flags = client_flags != 0 ? bits::has_flags : 0;
+  const bool fits =
+      value_bytes <= inline_item_bytes_max &&
+      item_bytes(flags, key_bytes, static_cast<std::size_t>(value_bytes)) <= inline_item_bytes_max;
+  return fits ? flags : flags | bits::split | bits::has_cas;
+}
 
 class Table {
  public:
@@ -91,7 +112,9 @@ class Table {
   void flush();
   bool maintain(Budget budget, Seconds now);
 
-  [[nodiscard]] StoreStats& counters() { return counters_; }
+  /// Who is about to store something says here what it needs and asks later what went for it.
+  [[nodiscard]] PutWork& work() { return work_; }
+  void reset_counters();
   [[nodiscard]] StoreStats stats() const;
   void note_draft_bytes(std::int64_t change) { draft_bytes_ += static_cast<std::uint64_t>(change); }
   [[nodiscard]] std::uint64_t draft_bytes() const { return draft_bytes_; }
@@ -115,10 +138,11 @@ class Table {
   void unlink(Handle handle);
   [[nodiscard]] bool expired(const Item& item) const;
   void count_reclaimed(const Item& item);
+  void count_put();
   void free_memory(Handle handle);
   void drop_dead(Handle handle);
   void reclaim_expired(std::uint32_t page, Seconds now, std::uint32_t& left);
-  [[nodiscard]] std::uint64_t footprint(Handle handle) const;
+  [[nodiscard]] std::uint64_t footprint_of(Handle handle) const;
   [[nodiscard]] std::optional<std::string> audit_item(Handle handle) const;
 
   alloc::Arena arena_;
@@ -141,6 +165,9 @@ class Table {
     bool orphan = false;
   };
   std::unordered_map<std::uint32_t, PinCount> pins_;  ///< looked up by handle only, never iterated
+  PutWork work_;
+  EvictionTally evictions_per_put_;
+  EvictionTally surplus_per_put_;
   StoreStats counters_;
 };
 

@@ -55,7 +55,7 @@ std::optional<std::string> Table::audit() {
       return broken("bad back link", handle);
     if (auto found = audit_item(handle)) return found;
     if (++listed > indexed) return broken("live list longer than the index", handle);
-    bytes += footprint(handle);
+    bytes += footprint_of(handle);
     user_bytes += item(handle).header().key_bytes + item(handle).value_bytes();
     previous = handle;
   }
@@ -67,7 +67,7 @@ std::optional<std::string> Table::audit() {
   for (const auto& [value, pin] : pins_) {
     if (!item(Handle{value}).has(bits::pinned))
       return broken("pin of an unpinned item", Handle{value});
-    if (pin.orphan) orphan_bytes += footprint(Handle{value});
+    if (pin.orphan) orphan_bytes += footprint_of(Handle{value});
   }
   if (orphan_bytes != orphan_bytes_) return "orphans' bytes counted and held differ";
   return std::nullopt;

@@ -17,7 +17,6 @@ std::optional<Handle> Table::take(Kind kind, std::size_t bytes) {
   // nothing, it needs a page's worth of new rests, or evictions in vain, to try again.
   compact_above_ = std::min(compact_above_, free_before + alloc::page_bytes);
   bool compact = free_before >= compact_above_;
-  std::uint64_t evicted = 0;
   while (true) {
     const std::uint64_t free = arena_.stats().free_bytes;
     if (compact && free >= need) {
@@ -28,7 +27,6 @@ std::optional<Handle> Table::take(Kind kind, std::size_t bytes) {
       compact_above_ = free + alloc::page_bytes;
     }
     if (evict_one()) {
-      counters_.evictions_per_put_max = std::max(counters_.evictions_per_put_max, ++evicted);
       if (const auto taken = arena_.take(kind, bytes)) return taken;
       compact = arena_.stats().free_bytes >= free_before + need;
     } else if (compact) {
@@ -110,6 +108,9 @@ bool Table::evict_one() {
     count_reclaimed(item(victim));
   } else {
     ++counters_.evictions;
+    counters_.evicted_bytes += footprint_of(victim);
+    ++work_.evictions;
+    if (work_.freed_bytes >= work_.needed_bytes) ++work_.surplus;
     if (!item(victim).has(bits::fetched)) ++counters_.evicted_unfetched;
   }
   drop(victim);
@@ -126,7 +127,6 @@ Handle Table::add_piece(Handle previous, std::uint64_t wanted) {
   // free is used at once, in whatever pages it lies.
   std::optional<Handle> taken;
   std::size_t value_bytes = 0;
-  std::uint64_t evicted = 0;
   while (!taken) {
     const auto page = arena_.roomiest();
     const std::size_t room = page ? arena_.room(*page) : 0;
@@ -137,9 +137,7 @@ Handle Table::add_piece(Handle previous, std::uint64_t wanted) {
     } else if (arena_.stats().free_bytes > whole &&
                make_room(std::min(whole, alloc::page_bytes / 2) + overhead)) {
       continue;
-    } else if (evict_one()) {
-      counters_.evictions_per_put_max = std::max(counters_.evictions_per_put_max, ++evicted);
-    } else {
+    } else if (!evict_one()) {
       return Handle{};
     }
   }
