@@ -4,11 +4,12 @@
 // a page into others or moves the floor. The model knows every chunk's bytes and nothing else.
 // After each order:
 //   the chunks lie inside their pages, at even addresses, and no two of them overlap
-//   each has the bytes and the kind that were put there; a chunk of a pinned page has not moved
+//   each has the bytes and the kind that were put there; a pinned one has not moved
 //   a page holds the model's chunks and no others, and claims no more room than they leave
 //   a refusal is true: no page that takes chunks had the room, and none was untouched
 //   free memory is poisoned (ASan), and the arena's own audit finds nothing
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -98,16 +99,20 @@ class Owner {
       CHECK_EQ(slots, count[page]);
       CHECK_LE(arena_.room(page) + used[page], page_bytes);
       if (slots == 0) CHECK_EQ(arena_.room(page), page_bytes);
-      const auto pins = pins_.find(page);
-      CHECK_EQ(arena_.pinned(page), pins != pins_.end());
+      CHECK_EQ(arena_.pinned(page), pinned_in(page));
     }
   }
 
  private:
+  [[nodiscard]] bool pinned_in(std::uint32_t page) const {
+    return std::any_of(pins_.begin(), pins_.end(),
+                       [page](Handle handle) { return handle.page() == page; });
+  }
+
   struct Chunk {
     std::string bytes;
     Kind kind;
-    const char* pinned_at = nullptr;  ///< where it was when its page was pinned
+    const char* pinned_at = nullptr;  ///< where it was when it was pinned, if it is
   };
 
   void check_intervals(const std::map<const char*, const char*>& intervals) const {
@@ -144,7 +149,7 @@ class Owner {
   void check_refusal(std::size_t need) const {
     CHECK_EQ(arena_.stats().untouched_pages, 0u);
     for (std::uint32_t page = arena_.floor_pages(); page < arena_.page_count(); ++page) {
-      if (page == unbinned_ || arena_.pinned(page)) continue;
+      if (page == unbinned_) continue;
       CHECK_LT(arena_.room(page), need + order_step);
     }
   }
@@ -167,40 +172,28 @@ class Owner {
 
   void pin(fuzz::Orders& orders) {
     if (chunks_.empty()) return;
-    const std::uint32_t page = Handle{pick(orders)->first}.page();
-    arena_.pin(page);
-    ++pins_[page];
-    for (auto& [value, chunk] : chunks_) {
-      if (Handle{value}.page() == page) chunk.pinned_at = arena_.chunk(Handle{value});
-    }
+    auto& [value, chunk] = *pick(orders);
+    if (chunk.pinned_at != nullptr) return;
+    pins_.push_back(Handle{value});
+    arena_.pin(pins_.back());
+    chunk.pinned_at = arena_.chunk(pins_.back());
   }
 
   void unpin(fuzz::Orders& orders) {
     if (pins_.empty()) return;
     const auto held = std::next(pins_.begin(), orders.byte() % static_cast<long>(pins_.size()));
-    const std::uint32_t page = held->first;
-    arena_.unpin(page);
-    if (--held->second > 0) return;
+    arena_.unpin(*held);
+    chunks_.at(held->value).pinned_at = nullptr;
     pins_.erase(held);
-    for (auto& [value, chunk] : chunks_) {
-      if (Handle{value}.page() == page) chunk.pinned_at = nullptr;
-    }
   }
 
   /// Moves chunks of the roomiest page elsewhere until it has room for one of some size.
   void gather(fuzz::Orders& orders) {
     const auto page = arena_.roomiest();
-    if (!page) {
-      // Every page is pinned.
-      CHECK_EQ(arena_.stats().untouched_pages, 0u);
-      for (std::uint32_t n = arena_.floor_pages(); n < arena_.page_count(); ++n)
-        CHECK(arena_.pinned(n));
-      return;
-    }
-    CHECK(!arena_.pinned(*page));
+    CHECK(page);
     for (std::uint32_t n = arena_.floor_pages(); n < arena_.page_count(); ++n) {
       if (arena_.untouched(n)) continue;
-      if (!arena_.pinned(n)) CHECK_LT(arena_.room(n), arena_.room(*page) + order_step);
+      CHECK_LT(arena_.room(n), arena_.room(*page) + order_step);
     }
     const std::size_t bytes = 2 + orders.wide() % (chunk_bytes_max - 1);
     const std::size_t need = even(bytes) + slot_bytes;
@@ -213,9 +206,10 @@ class Owner {
     put(handle, Kind::item, bytes);
   }
 
-  /// Moves a chunk of this page, which is in no bin, to another. False: there is none, or no room.
+  /// Moves a chunk of this page, which is in no bin, to another. False: none may, or no room.
   bool move_one(std::uint32_t page) {
-    const auto from = chunks_.lower_bound(page << 8);
+    auto from = chunks_.lower_bound(page << 8);
+    while (from != chunks_.end() && from->second.pinned_at != nullptr) ++from;
     if (from == chunks_.end() || Handle{from->first}.page() != page) return false;
     const Chunk chunk = from->second;
     const auto to = arena_.take(chunk.kind, chunk.bytes.size());
@@ -257,8 +251,8 @@ class Owner {
 
   std::vector<char> region_;
   Arena arena_;
-  std::map<std::uint32_t, Chunk> chunks_;        // by handle
-  std::map<std::uint32_t, std::uint32_t> pins_;  // by page
+  std::map<std::uint32_t, Chunk> chunks_;  // by handle
+  std::vector<Handle> pins_;
   std::optional<std::uint32_t> unbinned_;
   std::uint32_t fills_ = 0;
 };

@@ -37,16 +37,17 @@ Arena::Arena(std::span<char> region, std::uint32_t floor_pages, SizeOf size_of)
 }
 
 std::size_t Arena::room(std::uint32_t number) const {
-  const PageHeader& head = page(number).header();
-  const bool slots_left = head.free_slot != no_slot || head.slot_count < slots_max;
-  return slots_left ? head.free_bytes : 0;
+  return slots_left(page(number).header()) ? page(number).room(size_of_) : 0;
 }
 
 void Arena::rebin(std::uint32_t number) {
+  CHECK_EQ(page(number).header().bin, no_bin);
+  bin(number, room(number));
+}
+
+void Arena::bin(std::uint32_t number, std::size_t room) {
   PageHeader& head = page(number).header();
-  CHECK_EQ(head.bin, no_bin);
-  if (head.pins > 0) return;
-  const std::size_t bin = room(number) / bin_step;
+  const std::size_t bin = room / bin_step;
   head.bin = static_cast<std::uint16_t>(bin);
   head.bin_previous = 0;
   head.bin_next = bins_[bin];
@@ -69,12 +70,12 @@ void Arena::unbin(std::uint32_t number) {
   head.bin = no_bin;
 }
 
-void Arena::sort(std::uint32_t number) {
+void Arena::sort(std::uint32_t number, std::size_t room) {
   if (number == unsorted_) unsorted_ = 0;
   const PageHeader& head = page(number).header();
-  if (head.bin == no_bin || head.bin == room(number) / bin_step) return;
+  if (head.bin == no_bin || head.bin == room / bin_step) return;
   unbin(number);
-  rebin(number);
+  bin(number, room);
 }
 
 std::optional<std::uint32_t> Arena::find_page(std::size_t need) const {
@@ -106,9 +107,7 @@ std::optional<Handle> Arena::take(Kind kind, std::size_t bytes) {
   CHECK_LE(even(bytes), chunk_bytes_max);
   const std::size_t need = even(bytes) + slot_bytes;
   std::optional<std::uint32_t> number = find_page(need);
-  if (!number && unsorted_ != 0) {
-    if (page(unsorted_).header().pins == 0 && room(unsorted_) >= need) number = unsorted_;
-  }
+  if (!number && unsorted_ != 0 && room(unsorted_) >= need) number = unsorted_;
   if (!number) number = touch_page();
   if (!number) return std::nullopt;
   return take_in(*number, kind, bytes);
@@ -121,7 +120,7 @@ Handle Arena::take_in(std::uint32_t number, Kind kind, std::size_t bytes) {
   if (!in.takes_unslid(bytes)) ++stats_.slides;
   const std::uint32_t slot = in.take(kind, bytes, size_of_);
   stats_.free_bytes -= before - in.header().free_bytes;
-  sort(number);
+  sort(number, slots_left(in.header()) ? in.room(size_of_, slot, bytes) : 0);
   return Handle{number << 8 | slot};
 }
 
@@ -149,15 +148,14 @@ std::optional<std::uint32_t> Arena::roomiest() {
   return touch_page();
 }
 
-void Arena::pin(std::uint32_t number) {
-  unbin(number);
-  ++page(number).header().pins;
+void Arena::pin(Handle handle) {
+  page(handle.page()).pin(handle.slot());
+  sort(handle.page());
 }
 
-void Arena::unpin(std::uint32_t number) {
-  PageHeader& head = page(number).header();
-  CHECK_GT(head.pins, 0);
-  if (--head.pins == 0) rebin(number);
+void Arena::unpin(Handle handle) {
+  page(handle.page()).unpin(handle.slot());
+  sort(handle.page());
 }
 
 void Arena::raise_floor() {
@@ -197,6 +195,7 @@ std::optional<std::string> Arena::audit_page(std::uint32_t number) const {
     return text_of(number, "heap and slots overlap");
   std::size_t used_bytes = 0;
   std::size_t used_slots = 0;
+  std::size_t pinned_slots = 0;
   std::uint8_t owner[page_bytes] = {};
   for (std::uint32_t slot = 0; slot < head.slot_count; ++slot) {
     if (!in.used(slot)) continue;
@@ -209,15 +208,16 @@ std::optional<std::string> Arena::audit_page(std::uint32_t number) const {
     std::memset(owner + offset, 1, bytes);
     used_bytes += bytes;
     ++used_slots;
+    if (in.pinned(slot)) ++pinned_slots;
   }
   if (used_slots + in.free_slots() != head.slot_count)
     return text_of(number, "a slot is neither used nor in the list of the free");
   if (used_bytes + head.free_bytes + head.slot_count * slot_bytes != page_bytes)
     return text_of(number, "used and free bytes do not add up");
-  if ((head.bin == no_bin) != (head.pins > 0))
-    return text_of(number, "pinned and in a bin, or neither");
+  if (pinned_slots != head.pins) return text_of(number, "pins do not add up");
   const std::size_t bin = room(number) / bin_step;
-  if (head.bin != no_bin && head.bin != bin && (number != unsorted_ || head.bin > bin))
+  if (head.bin == no_bin) return text_of(number, "in no bin");
+  if (head.bin != bin && (number != unsorted_ || head.bin > bin))
     return text_of(number, "in the wrong bin");
   if (const std::size_t hole = in.hole_bytes(); hole > 0) {
     if (head.hole + hole >= head.heap_end) return text_of(number, "the kept hole leaves the heap");

@@ -9,8 +9,8 @@
 //
 //   bins: pages with room, by free bytes in steps of 16; a bitmap finds the best fit in O(1)
 //
-//  1. A page is in exactly one bin, unless it is pinned, below the floor, or untouched. The page of
-//     the latest release may be in a bin below its own: what an eviction freed is mostly taken
+//  1. A page is in exactly one bin, unless it is unbinned, below the floor, or untouched. The page
+//     of the latest release may be in a bin below its own: what an eviction freed is mostly taken
 //     again.
 //  2. take() never moves a chunk to another page; it may slide chunks inside the page that it
 //     picks.
@@ -62,6 +62,7 @@ class Arena {
   [[nodiscard]] std::uint32_t page_count() const { return limit_; }
 
   /// Takes `bytes` (rounded up to even) in the page that they fit best. nullopt: no page has them.
+  /// The chunk must tell its size before anything else is asked of the arena.
   [[nodiscard]] std::optional<Handle> take(Kind kind, std::size_t bytes);
 
   /// The same in this page, which must have the room (see Page::take) and may be out of every bin.
@@ -72,13 +73,17 @@ class Arena {
   /// What a chunk in a page may have at most, slot included; 0 for a page that takes none.
   [[nodiscard]] std::size_t room(std::uint32_t page) const;
 
-  /// An unpinned page with the most room, within a bin's step; an empty or untouched one if there
-  /// is one.
+  /// A page with the most room, within a bin's step; an empty or untouched one if there is one.
   [[nodiscard]] std::optional<std::uint32_t> roomiest();
 
-  /// A pinned page keeps all its chunks where they are. Pins count.
-  void pin(std::uint32_t page);
-  void unpin(std::uint32_t page);
+  /// A pinned chunk stays where it is and is not released; the others of its page are as before.
+  /// Pins do not count: a chunk has one or none.
+  void pin(Handle handle);
+  void unpin(Handle handle);
+  [[nodiscard]] bool pinned(Handle handle) const {
+    return page(handle.page()).pinned(handle.slot());
+  }
+  /// Whether any of the page's chunks is.
   [[nodiscard]] bool pinned(std::uint32_t page) const { return this->page(page).header().pins > 0; }
 
   /// Takes a page out of its bin while the owner moves chunks out of it, and puts it back.
@@ -104,7 +109,12 @@ class Arena {
   [[nodiscard]] std::optional<std::uint32_t> find_page(std::size_t need) const;
   [[nodiscard]] std::optional<std::uint32_t> touch_page();
   /// Puts the page into the bin that its room asks for, if it is in another.
-  void sort(std::uint32_t page);
+  void sort(std::uint32_t page) { sort(page, room(page)); }
+  void sort(std::uint32_t page, std::size_t room);
+  void bin(std::uint32_t page, std::size_t room);
+  [[nodiscard]] static bool slots_left(const PageHeader& head) {
+    return head.free_slot != no_slot || head.slot_count < slots_max;
+  }
   [[nodiscard]] std::optional<std::string> audit_page(std::uint32_t number) const;
 
   PageHeader* headers_;  ///< of every page, at the start of the region

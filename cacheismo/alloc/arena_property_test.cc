@@ -40,6 +40,10 @@ class Model {
     std::memcpy(arena_.chunk(handle), content.data(), bytes);
     chunks_[handle.value] = content;
   }
+  void release(Handle handle) {
+    arena_.release(handle);
+    chunks_.erase(handle.value);
+  }
   Handle pick(std::uint64_t draw) const {
     auto it = chunks_.begin();
     std::advance(it, static_cast<long>(draw % chunks_.size()));
@@ -55,26 +59,27 @@ class Model {
       case 3: {
         if (chunks_.empty()) return;
         const Handle handle = pick(prng.next());
-        if (arena_.pinned(handle.page())) return;
-        arena_.release(handle);
-        chunks_.erase(handle.value);
+        if (!arena_.pinned(handle)) release(handle);
         return;
       }
       default: toggle_pin(prng);
     }
   }
   void toggle_pin(Prng& prng) {
-    if (!pins_.empty() && prng.chance(2, 3)) {
-      arena_.unpin(pins_.back());
+    if (!pins_.empty() && prng.chance(1, 2)) {
+      arena_.unpin(pins_.back().handle);
       pins_.pop_back();
-    } else if (!chunks_.empty() && pins_.size() < 3) {
-      pins_.push_back(pick(prng.next()).page());
-      arena_.pin(pins_.back());
+    } else if (!chunks_.empty() && pins_.size() < 12) {
+      const Handle handle = pick(prng.next());
+      if (arena_.pinned(handle)) return;
+      pins_.push_back({handle, arena_.chunk(handle)});
+      arena_.pin(handle);
     }
   }
   void check() const {
     for (const auto& [value, content] : chunks_)
       RC_ASSERT(std::memcmp(arena_.chunk(Handle{value}), content.data(), content.size()) == 0);
+    for (const Pinned& pinned : pins_) RC_ASSERT(arena_.chunk(pinned.handle) == pinned.at);
     const auto broken = arena_.audit();
     RC_ASSERT(broken.value_or("") == "");
   }
@@ -84,7 +89,11 @@ class Model {
   std::vector<char> region_;
   Arena arena_;
   std::map<std::uint32_t, std::string> chunks_;
-  std::vector<std::uint32_t> pins_;
+  struct Pinned {
+    Handle handle;
+    const char* at;
+  };
+  std::vector<Pinned> pins_;
 };
 
 RC_GTEST_PROP(ArenaProperty, ChunksKeepTheirBytes, (std::uint64_t seed)) {
@@ -107,6 +116,30 @@ TEST(Arena, TouchesNoPageBeforeItIsNeeded) {
   model.take(100, 'a');
   model.take(100, 'b');
   EXPECT_EQ(model.arena().stats().untouched_pages, 98u);
+}
+
+TEST(Arena, TheOthersSlideBetweenPinnedChunks) {
+  //  a  b  c  [D]  e  f  g  h  gap       a and c go: 2000 bytes in two holes below the pinned D
+  Model model(4);
+  Arena& arena = model.arena();
+  std::vector<Handle> chunks;
+  for (int i = 0; i < 8; ++i) {
+    chunks.push_back(*arena.take(Kind::item, 1000));
+    model.write(chunks.back(), 1000, static_cast<char>('a' + i));
+  }
+  const std::uint32_t page = chunks[3].page();
+  ASSERT_EQ(chunks.front().page(), page);
+  ASSERT_EQ(chunks.back().page(), page);
+  arena.pin(chunks[3]);
+  const char* const at = arena.chunk(chunks[3]);
+  model.release(chunks[0]);
+  model.release(chunks[2]);
+  EXPECT_EQ(arena.room(page), 2000u);
+  const Handle fills = arena.take_in(page, Kind::item, 1998);
+  model.write(fills, 1998, 'z');
+  EXPECT_EQ(arena.chunk(chunks[3]), at);
+  EXPECT_EQ(arena.stats().slides, 1u);
+  model.check();
 }
 
 TEST(Arena, FloorMovesOverUntouchedAndEmptyPages) {

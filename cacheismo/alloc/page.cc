@@ -1,5 +1,6 @@
 #include "cacheismo/alloc/page.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "cacheismo/alloc/poison.h"
@@ -57,10 +58,9 @@ bool Page::takes_unslid(std::size_t bytes) const {
 std::uint32_t Page::take(Kind kind, std::size_t bytes, SizeOf size_of) {
   PageHeader& head = header();
   const bool new_slot = head.free_slot == no_slot;
-  CHECK_LE(bytes + (new_slot ? slot_bytes : 0), head.free_bytes);
   if (!takes_unslid(bytes)) {
-    CHECK_EQ(head.pins, 0);
     slide(size_of);
+    CHECK(takes_unslid(bytes));
   }
   std::uint32_t slot = head.slot_count;
   if (new_slot) {
@@ -88,6 +88,7 @@ std::uint32_t Page::take(Kind kind, std::size_t bytes, SizeOf size_of) {
 
 void Page::release(std::uint32_t slot, std::size_t bytes) {
   CHECK(used(slot));
+  CHECK(!pinned(slot));
   PageHeader& head = header();
   std::size_t offset = slot_word(slot) & offset_mask;
   head.free_bytes = static_cast<std::uint16_t>(head.free_bytes + bytes);
@@ -119,24 +120,92 @@ void Page::release(std::uint32_t slot, std::size_t bytes) {
     keep_hole(offset, bytes);
 }
 
+void Page::pin(std::uint32_t slot) {
+  CHECK(used(slot));
+  CHECK(!pinned(slot));
+  slot_word(slot) |= pin_mark;
+  ++header().pins;
+}
+
+void Page::unpin(std::uint32_t slot) {
+  CHECK(used(slot));
+  CHECK(pinned(slot));
+  slot_word(slot) = static_cast<std::uint16_t>(slot_word(slot) & ~pin_mark);
+  --header().pins;
+}
+
+Page::Stretch& Page::Stretches::around(std::size_t offset) {
+  const auto after = std::upper_bound(
+      list.begin(), list.begin() + static_cast<std::ptrdiff_t>(count), offset,
+      [](std::size_t wanted, const Stretch& stretch) { return wanted < stretch.begin; });
+  return *std::prev(after);
+}
+
+void Page::find_stretches(SizeOf size_of, Stretches& found) const {
+  const PageHeader& head = header();
+  found.count = 0;
+  // Each pinned chunk opens one; `end` is the chunk's start until they are in order.
+  std::uint32_t left = head.pins;
+  for (std::uint32_t slot = 0; left > 0; ++slot) {
+    if (!used(slot) || !pinned(slot)) continue;
+    const auto begin = static_cast<std::size_t>(chunk(slot) - base_);
+    found.list[found.count++] = {begin + chunk_bytes(slot, size_of), begin, 0};
+    --left;
+  }
+  std::sort(found.list.begin(), found.list.begin() + static_cast<std::ptrdiff_t>(found.count),
+            [](const Stretch& a, const Stretch& b) { return a.begin < b.begin; });
+  found.list[found.count++] = {0, page_bytes - head.slot_count * slot_bytes, 0};
+  std::rotate(found.list.begin(), found.list.begin() + static_cast<std::ptrdiff_t>(found.count - 1),
+              found.list.begin() + static_cast<std::ptrdiff_t>(found.count));
+  const std::size_t limit = found.list[0].end;
+  for (std::size_t i = 0; i + 1 < found.count; ++i) found.list[i].end = found.list[i + 1].end;
+  found.list[found.count - 1].end = limit;
+}
+
+std::size_t Page::room(SizeOf size_of, std::uint32_t fresh, std::size_t fresh_bytes) const {
+  const PageHeader& head = header();
+  if (head.pins == 0) return head.free_bytes;
+  Stretches stretches;
+  find_stretches(size_of, stretches);
+  for (std::uint32_t slot = 0; slot < head.slot_count; ++slot) {
+    if (!used(slot) || pinned(slot)) continue;
+    stretches.around(static_cast<std::size_t>(chunk(slot) - base_)).used +=
+        slot == fresh ? fresh_bytes : chunk_bytes(slot, size_of);
+  }
+  const auto all = stretches.all();
+  if (head.free_slot == no_slot && all.back().free() < slot_bytes) return 0;
+  std::size_t most = 0;
+  for (const Stretch& stretch : all) most = std::max(most, stretch.free());
+  return most;
+}
+
 void Page::slide(SizeOf size_of) {
   // Out and back through a scratch page: two copies of at most 8 KiB, and no sorting of slots.
   char scratch[page_bytes];
   PageHeader& head = header();
-  std::size_t end = 0;
+  Stretches stretches;
+  find_stretches(size_of, stretches);
   for (std::uint32_t slot = 0; slot < head.slot_count; ++slot) {
-    if (!used(slot)) continue;
-    const std::size_t bytes = even(size_of(kind(slot), chunk(slot)));
-    std::memcpy(scratch + end, chunk(slot), bytes);
-    slot_word(slot) = static_cast<std::uint16_t>((slot_word(slot) & ~offset_mask) | end);
-    end += bytes;
+    if (!used(slot) || pinned(slot)) continue;
+    Stretch& stretch = stretches.around(static_cast<std::size_t>(chunk(slot) - base_));
+    const std::size_t bytes = chunk_bytes(slot, size_of);
+    const std::size_t to = stretch.begin + stretch.used;
+    std::memcpy(scratch + to, chunk(slot), bytes);
+    slot_word(slot) = static_cast<std::uint16_t>((slot_word(slot) & ~offset_mask) | to);
+    stretch.used += bytes;
   }
-  unpoison(base_, end);
-  std::memcpy(base_, scratch, end);
-  head.heap_end = static_cast<std::uint16_t>(end);
   head.hole = no_hole;
-  CHECK_EQ(gap(), head.free_bytes);
-  poison(base_ + end, gap());
+  const Stretch* roomiest = nullptr;
+  for (const Stretch& stretch : stretches.all()) {
+    unpoison(base_ + stretch.begin, stretch.used);
+    std::memcpy(base_ + stretch.begin, scratch + stretch.begin, stretch.used);
+    poison(base_ + stretch.begin + stretch.used, stretch.free());
+    head.heap_end = static_cast<std::uint16_t>(stretch.begin + stretch.used);
+    if (&stretch != &stretches.all().back() &&
+        (roomiest == nullptr || stretch.free() > roomiest->free()))
+      roomiest = &stretch;
+  }
+  if (roomiest != nullptr) keep_hole(roomiest->begin + roomiest->used, roomiest->free());
 }
 
 }  // namespace cacheismo::alloc

@@ -9,22 +9,26 @@
 // Headers lie together in a table of the arena, because at the start of every page they would all
 // fall into the same few sets of the processor's caches.
 //
-//   slot (2 bytes)   used:  0 | piece | 0 | offset (13 bits)      free:  1 | 7 bits | next free
+//   slot (2 bytes)   used:  0 | piece | pin | offset (13 bits)      free:  1 | 7 bits | next free
 //
 //  1. heap_end + 2 * slot_count <= 8192; chunks lie in [0, heap_end) and do not overlap.
 //  2. free_bytes = gap + holes.
 //  3. Chunks start at even offsets; a chunk's size is known to its owner (SizeOf), not stored here.
 //  4. The hole of the latest release is kept: `hole` is its offset, its size stands in its first 2
 //     bytes. A chunk of the same size, which is what follows an eviction, goes there unslid.
-//  5. While pins > 0 no chunk moves inside the page and none is moved out of it.
+//  5. A pinned chunk stays where it is; `pins` counts them. The others slide between them:
+//
+//   | movable ... hole | pinned | movable ... hole | pinned | movable ... gap | slots |
 //
 // What it is not: it does not know what a chunk holds, nor which page fits (arena.h).
 
 #ifndef CACHEISMO_ALLOC_PAGE_H_
 #define CACHEISMO_ALLOC_PAGE_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace cacheismo::alloc {
 
@@ -58,8 +62,8 @@ struct PageHeader {
   std::uint16_t hole;  ///< offset of a hole below heap_end, no_hole if none is known
   std::uint8_t slot_count;
   std::uint8_t free_slot;  ///< first of the free slots, no_slot if none
-  std::uint16_t pins;
-  std::uint16_t bin;  ///< which list of arena.h the page is in, no_bin if none
+  std::uint16_t pins;      ///< pinned chunks
+  std::uint16_t bin;       ///< which list of arena.h the page is in, no_bin if none
   std::uint32_t bin_previous;
   std::uint32_t bin_next;
   std::uint32_t earliest_expiry;  ///< the owner's: no chunk of the page expires before; 0: never
@@ -100,6 +104,7 @@ class Page {
   [[nodiscard]] Kind kind(std::uint32_t slot) const {
     return (slot_word(slot) & piece_mark) != 0 ? Kind::piece : Kind::item;
   }
+  [[nodiscard]] bool pinned(std::uint32_t slot) const { return (slot_word(slot) & pin_mark) != 0; }
   [[nodiscard]] const void* slot_address(std::uint32_t slot) const { return &slot_word(slot); }
   [[nodiscard]] char* chunk(std::uint32_t slot) const {
     return base_ + (slot_word(slot) & offset_mask);
@@ -114,24 +119,51 @@ class Page {
   /// Whether take() finds `bytes` in one run.
   [[nodiscard]] bool takes_unslid(std::size_t bytes) const;
 
+  /// The longest run that sliding can make, a slot included. Without pins that is all that is free.
+  /// The chunk in `fresh`, if any, has `fresh_bytes` and does not say so yet.
+  [[nodiscard]] std::size_t room(SizeOf size_of, std::uint32_t fresh = no_slot,
+                                 std::size_t fresh_bytes = 0) const;
+
   /// Takes a slot and `bytes` (even) for it, sliding chunks together if no run suffices. Requires
-  /// bytes + slot_bytes <= free_bytes, a free slot below slots_max, and pins == 0 unless
-  /// takes_unslid(bytes).
+  /// bytes + slot_bytes <= room() and a free slot below slots_max.
   [[nodiscard]] std::uint32_t take(Kind kind, std::size_t bytes, SizeOf size_of);
 
-  /// Gives a chunk of `bytes` back. Its slot may be used again at once.
+  /// Gives a chunk of `bytes` back, which must not be pinned. Its slot may be used again at once.
   void release(std::uint32_t slot, std::size_t bytes);
+
+  void pin(std::uint32_t slot);
+  void unpin(std::uint32_t slot);
 
  private:
   static constexpr std::uint16_t free_mark = 0x8000;
   static constexpr std::uint16_t piece_mark = 0x4000;
+  static constexpr std::uint16_t pin_mark = 0x2000;
   static constexpr std::uint16_t offset_mask = 0x1FFF;
+
+  /// From a pinned chunk (or the page's start) to the next one (or the slots).
+  struct Stretch {
+    std::size_t begin;
+    std::size_t end;
+    std::size_t used;  ///< by movable chunks
+    [[nodiscard]] std::size_t free() const { return end - begin - used; }
+  };
+  struct Stretches {
+    std::array<Stretch, slots_max + 1> list;
+    std::size_t count;
+    [[nodiscard]] Stretch& around(std::size_t offset);
+    [[nodiscard]] std::span<Stretch> all() { return {list.data(), count}; }
+  };
 
   [[nodiscard]] std::uint16_t& slot_word(std::uint32_t slot) const {
     return *reinterpret_cast<std::uint16_t*>(base_ + page_bytes - slot_bytes * (slot + 1));
   }
   void keep_hole(std::size_t offset, std::size_t bytes);
   void slide(SizeOf size_of);
+  /// With nothing used in them yet.
+  void find_stretches(SizeOf size_of, Stretches& found) const;
+  [[nodiscard]] std::size_t chunk_bytes(std::uint32_t slot, SizeOf size_of) const {
+    return even(size_of(kind(slot), chunk(slot)));
+  }
 
   char* base_;
   PageHeader* header_;

@@ -34,13 +34,11 @@ void Pieces::copy(Handle first, std::uint64_t offset, MutableBytes out) const {
 }
 
 void Pieces::pin(Handle first) const {
-  for (Handle piece = first; piece; piece = Handle{at(piece).header().next})
-    arena_->pin(piece.page());
+  for (Handle piece = first; piece; piece = Handle{at(piece).header().next}) arena_->pin(piece);
 }
 
 void Pieces::unpin(Handle first) const {
-  for (Handle piece = first; piece; piece = Handle{at(piece).header().next})
-    arena_->unpin(piece.page());
+  for (Handle piece = first; piece; piece = Handle{at(piece).header().next}) arena_->unpin(piece);
 }
 
 void Pieces::release(Handle first) const {

@@ -127,8 +127,10 @@ Handle Table::assign_cas(Handle handle, std::uint64_t cas) {
   pin(handle);
   const std::size_t bytes = item(handle).chunk_bytes() + 8;
   const auto taken = take(Kind::item, bytes);
-  unpin(handle);
-  if (!taken) return Handle{};
+  if (!taken) {
+    unpin(handle);
+    return Handle{};
+  }
   live_.settle();
   const Item from = item(handle);
   char* to = arena_.chunk(*taken);
@@ -136,7 +138,9 @@ Handle Table::assign_cas(Handle handle, std::uint64_t cas) {
   std::memcpy(to, &from.header(), sizeof(ItemHeader));
   std::memcpy(to + sizeof(ItemHeader) + 8, arena_.chunk(handle) + sizeof(ItemHeader), tail);
   item(*taken).set(bits::has_cas);
+  item(*taken).clear(bits::pinned);
   item(*taken).set_cas(cas);
+  unpin(handle);
   live_bytes_ += 8;
   move_item_links(handle, *taken);
   arena_.release(handle);
@@ -192,7 +196,7 @@ void Table::pin(Handle handle) {
   PinCount& pins = pins_[handle.value];
   if (pins.count++ > 0) return;
   held.set(bits::pinned);
-  arena_.pin(handle.page());
+  arena_.pin(handle);
   if (held.has(bits::split)) pieces_.pin(Handle{held.split().first});
 }
 
@@ -204,7 +208,7 @@ void Table::unpin(Handle handle) {
   pins_.erase(found);
   const Item held = item(handle);
   held.clear(bits::pinned);
-  arena_.unpin(handle.page());
+  arena_.unpin(handle);
   if (held.has(bits::split)) pieces_.unpin(Handle{held.split().first});
   if (!orphan) return;
   orphan_bytes_ -= footprint_of(handle);

@@ -45,7 +45,8 @@ std::optional<std::uint32_t> Table::make_room(std::size_t need) {
   bool moved = false;
   const std::uint32_t slots = arena_.page(*page).header().slot_count;
   for (std::uint32_t slot = 0; slot < slots && arena_.room(*page) < need; ++slot) {
-    if (arena_.page(*page).used(slot)) moved |= move_chunk(Handle{*page << 8 | slot});
+    const Handle handle{*page << 8 | slot};
+    if (arena_.page(*page).used(slot) && !arena_.pinned(handle)) moved |= move_chunk(handle);
   }
   if (moved) ++counters_.pages_moved;
   arena_.rebin(*page);
@@ -144,7 +145,7 @@ Handle Table::add_piece(Handle previous, std::uint64_t wanted) {
   pieces_.at(*taken).header() = PieceHeader{
       .previous = previous.value, .next = 0, .bytes = static_cast<std::uint16_t>(value_bytes)};
   if (previous) pieces_.at(previous).header().next = taken->value;
-  arena_.pin(taken->page());
+  arena_.pin(*taken);
   note_draft_bytes(static_cast<std::int64_t>(value_bytes));
   return *taken;
 }
