@@ -162,13 +162,6 @@ class Bench {
   }
 
  private:
-<<<<<<< Updated upstream
-  static bool copied(const std::optional<ItemView>& item, char* out) {
-    if (!item) return false;
-    const Bytes value = *item->contiguous();
-    std::copy(value.begin(), value.end(), out);
-    return true;
-=======
   [[nodiscard]] bool has(std::string_view side) const {
     return options_.side.empty() || options_.side == side;
   }
@@ -183,7 +176,6 @@ class Bench {
   void set(const KeyText& key) {
     if (ours_) ours_->set(key.bytes(), {a_value, value_bytes});
     if (textbook_) textbook_->set(key.bytes(), {a_value, value_bytes});
->>>>>>> Stashed changes
   }
 
   /// New keys until ours evicts; the textbook gets the same limit.
