@@ -20,7 +20,7 @@ namespace {
 bool has_long_run_without_newline(Bytes stream) {
   while (stream.size() > limits::line_bytes_max) {
     const std::size_t newline = stream.find('\n');
-    if (newline == Bytes::npos || newline > limits::line_bytes_max) return true;
+    if (newline > limits::line_bytes_max) return true;  // npos is larger than any
     stream.remove_prefix(newline + 1);
   }
   return false;

@@ -332,7 +332,7 @@ void Client::on_part(const ReplyPart& part) {
                             to_number<std::uint32_t>(part.flag('f')).value_or(0),
                             to_number<std::uint64_t>(part.flag('c'))});
   }
-  on_reply(std::move(reply));
+  on_reply(reply);
 }
 
 bool Client::belongs_to(const Request& request, const JudgedReply& reply) const {
@@ -342,7 +342,7 @@ bool Client::belongs_to(const Request& request, const JudgedReply& reply) const 
   return !request.silent && !reply.opaque;
 }
 
-void Client::on_reply(JudgedReply reply) {
+void Client::on_reply(const JudgedReply& reply) {
   while (!waiting_.empty()) {
     const Request request = std::move(waiting_.front());
     waiting_.pop_front();

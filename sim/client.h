@@ -105,7 +105,7 @@ class Client final : private io::StreamEvents, private io::TimerEvents {
   void parse();
   void on_part(const proto::ReplyPart& part);
   [[nodiscard]] bool belongs_to(const Request& request, const JudgedReply& reply) const;
-  void on_reply(JudgedReply reply);
+  void on_reply(const JudgedReply& reply);
   void answer(const Request& request, const JudgedReply& reply);
   void violation(const std::string& what);
 

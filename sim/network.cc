@@ -66,8 +66,8 @@ Result<std::uint32_t, io::Error> Network::listen(std::uint16_t host, const io::A
 Result<std::uint32_t, io::Error> Network::find_listener(std::uint16_t from,
                                                         const io::Address& address) const {
   bool known = false;
-  for (std::uint16_t host = 0; host < hosts_.size(); host++) {
-    known = known || hosts_[host].ip == address.host || is_local(from, address.host);
+  for (const Host& host : hosts_) {
+    known = known || host.ip == address.host || is_local(from, address.host);
   }
   for (std::size_t index = 0; index < listeners_.size(); index++) {
     const Listener& listener = listeners_[index];
@@ -174,8 +174,9 @@ End Network::connect(std::uint16_t host, std::uint32_t slot, const io::Address& 
   const std::uint32_t index = unconnected(host, slot).channel;
   Channel& channel = *channels_[index];
   channel.target = address;
-  for (std::uint16_t other = 0; other < hosts_.size(); other++) {
-    if (hosts_[other].ip == address.host) channel.sides[1].host = other;
+  for (std::size_t other = 0; other < hosts_.size(); other++) {
+    if (hosts_[other].ip != address.host) continue;
+    channel.sides[1].host = static_cast<std::uint16_t>(other);
   }
   const bool vanishes =
       std::find(black_holes_.begin(), black_holes_.end(), address) != black_holes_.end() ||

@@ -112,9 +112,9 @@ std::optional<Error> Endpoint::send_error() const {
 
 namespace {
 
-// A copy: a hook may replace itself while it runs.
-void run_hook(std::function<void()> hook) {
-  if (hook) hook();
+void run_hook(const std::function<void()>& hook) {
+  const std::function<void()> copy = hook;  // a hook may replace itself while it runs
+  if (copy) copy();
 }
 
 }  // namespace

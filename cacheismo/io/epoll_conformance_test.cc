@@ -83,7 +83,7 @@ class EpollBackend final : public Backend {
   Address black_hole() override {
     const auto listener =
         io_.listen({Address::Kind::tcp, "127.0.0.1", 0}, {.backlog = 0}, silent_).value();
-    const Address address = io_.local_address(listener);
+    Address address = io_.local_address(listener);
     for (int i = 0; i < 3; ++i) {
       (void)io_.connect(address, io_.now().monotonic + std::chrono::hours(1), silent_);
     }

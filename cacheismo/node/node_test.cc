@@ -43,7 +43,9 @@ TEST_P(NodeCuts, PipelinedRequestsAreAnsweredInOrder) {
   std::string replies;
   for (int i = 0; i < 100; ++i) {
     const std::string key = "k" + std::to_string(i);
-    requests += set(key, key) + "get " + key + "\r\n" + "incr " + key + " 1\r\n";
+    requests += set(key, key);
+    requests += "get " + key + "\r\n";
+    requests += "incr " + key + " 1\r\n";
     replies += "STORED\r\n" + hit(key, key) + "END\r\n" +
                "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
   }

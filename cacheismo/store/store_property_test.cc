@@ -73,7 +73,7 @@ class Rig {
     // What expired in this very second may wait for the next one.
     ++now_.value;
     const auto broken = store_.audit();
-    MUST(broken.value_or("") == "");
+    if (broken) throw std::runtime_error(*broken);
     expire();
     for (const Entry& entry : lru_) {
       const auto item = store_.peek(store_.key(entry.key), now_);

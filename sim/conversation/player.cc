@@ -143,7 +143,7 @@ class Player {
   Read read_some(const std::string& name, std::size_t bytes_max) {
     const auto peeked = peeked_.find(name);
     if (peeked == peeked_.end()) return clients_.read(name, bytes_max);
-    const Read read{Read::Kind::bytes, std::string(1, peeked->second)};
+    Read read{Read::Kind::bytes, std::string(1, peeked->second)};
     peeked_.erase(peeked);
     return read;
   }

@@ -65,30 +65,33 @@ std::optional<ReferenceMemcached::Meta> ReferenceMemcached::read_flags(const Wor
 /// Status, the flags in request order as far as `shown` has them, then Z, X and W by the caller.
 void ReferenceMemcached::meta_line(const char* status, const Meta& meta, const std::string& key,
                                    const char* shown, const Item* before, const Item* after) {
+  static const Item none;
+  const Item& was = before != nullptr ? *before : none;
+  const Item& is = after != nullptr ? *after : none;
   say(status);
   bool ttl_was_set = false;
   for (const std::string& flag : meta.order) {
     const char letter = flag[0];
     if (letter == 'T' || letter == 'N') ttl_was_set = true;
     if (std::string(shown).find(letter) == std::string::npos) continue;
-    const Item* item = letter == 't' && !ttl_was_set ? before : after;
+    const Item& item = letter == 't' && !ttl_was_set ? was : is;
     say(std::string(" ") + letter);
     switch (letter) {
       case 'O': say(flag.substr(1)); break;
       case 'k': say(key); break;
-      case 's': say(std::to_string(item->value.size())); break;
-      case 'f': say(std::to_string(item->flags)); break;
-      case 'h': say(before->fetched ? "1" : "0"); break;
-      case 'l': say(std::to_string(now_ - before->last_access)); break;
+      case 's': say(std::to_string(item.value.size())); break;
+      case 'f': say(std::to_string(item.flags)); break;
+      case 'h': say(was.fetched ? "1" : "0"); break;
+      case 'l': say(std::to_string(now_ - was.last_access)); break;
       case 't':
-        say(item->expiry == never ? "-1"
-                                  : std::to_string(std::max<std::int64_t>(0, item->expiry - now_)));
+        say(item.expiry == never ? "-1"
+                                 : std::to_string(std::max<std::int64_t>(0, item.expiry - now_)));
         break;
       case 'c':
-        if (item->cas_id == 0)
+        if (item.cas_id == 0)
           say("0");
         else
-          say_cas(*item);
+          say_cas(item);
         break;
       default: break;
     }
