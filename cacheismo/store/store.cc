@@ -199,6 +199,8 @@ Outcome Store::remove(const Key& key, const RemoveRule& rule, Seconds now) {
 }
 
 void Store::flush(Seconds at, Seconds now) {
+  // An earlier one that is due by now has taken effect.
+  body_->begin_verb(now);
   body_->flush_at = at;
   body_->begin_verb(now);
 }

@@ -183,6 +183,18 @@ TEST_F(StoreTest, TouchToThePastReturnsTheItemOnceMore) {
   EXPECT_EQ(get("k"), "(miss)");
 }
 
+TEST_F(StoreTest, AFlushThatHasBecomeDueIsNotTakenBackByALaterOne) {
+  put("a", "v");
+  store_->flush(Seconds{110}, now_);
+  now_ = Seconds{120};
+  store_->flush(Seconds{200}, now_);
+  EXPECT_EQ(get("a"), "(miss)");
+  put("b", "v");
+  EXPECT_EQ(get("b"), "v");
+  now_ = Seconds{200};
+  EXPECT_EQ(get("b"), "(miss)");
+}
+
 TEST_F(StoreTest, FlushKillsWhatCameBeforeAndNothingAfter) {
   put("a", "v");
   store_->flush(now_, now_);
