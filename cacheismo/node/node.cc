@@ -79,6 +79,15 @@ class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
 
 // ---- Start and stop -----------------------------------------------------------------------------
 
+/// What an operator can do something about.
+const char* why_not_listening(io::Error error) {
+  switch (error) {
+    case io::Error::refused: return "the address is in use";
+    case io::Error::unreachable: return "no such address on this machine, or no permission";
+    default: return io::to_string(error);
+  }
+}
+
 Result<void, std::string> Node::Impl::start() {
   io::Io& io = state_.io;
   for (const io::Address& address : state_.config.listen) {
@@ -87,7 +96,7 @@ Result<void, std::string> Node::Impl::start() {
       for (const Listener& opened : listeners_) io.close_listener(opened.id);
       listeners_.clear();
       return failure("cannot listen on " + io::to_string(address) + ": " +
-                     io::to_string(listener.error()));
+                     why_not_listening(listener.error()));
     }
     listeners_.push_back({*listener, io.local_address(*listener)});
   }

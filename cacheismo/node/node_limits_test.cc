@@ -242,7 +242,7 @@ TEST(Node, ListeningOnATakenAddressFailsAndLeavesNothingOpen) {
     Node second(config, wire.server(), log, std::span(arena));
     const auto started = second.start();
     ASSERT_FALSE(started);
-    EXPECT_EQ(started.error(), "cannot listen on 10.0.0.1:11211: refused");
+    EXPECT_EQ(started.error(), "cannot listen on 10.0.0.1:11211: the address is in use");
   }
   config.listen.pop_back();
   Node third(config, wire.server(), log, std::span(arena));
