@@ -109,7 +109,7 @@ class Textbook {
     if (found == map_.end()) return false;
     lru_.splice(lru_.begin(), lru_, found->second);
     const std::string& value = found->second->value;
-    std::memcpy(out, value.data(), value.size());
+    std::copy(value.begin(), value.end(), out);
     return true;
   }
   std::size_t get_batch(std::span<const KeyText> keys, char* out) {
