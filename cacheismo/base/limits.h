@@ -119,6 +119,18 @@ inline constexpr std::size_t prefixes_max = 4096;
 /// Views in one send. Linux IOV_MAX is 1024; 64 of 4 KiB fill a socket buffer.
 inline constexpr std::size_t send_views_max = 64;
 
+// ---- Upkeep ------------------------------------------------------------------------------------
+
+/// A node's upkeep runs this often; the store's promise is to give expired memory back within a
+/// second.
+inline constexpr Duration upkeep_interval = std::chrono::milliseconds(100);
+
+/// Upkeep that has more to do goes on after this pause, in which requests are served.
+inline constexpr Duration busy_upkeep_interval = std::chrono::milliseconds(1);
+
+/// Items that one run of upkeep reclaims or moves: about 0.1 ms.
+inline constexpr std::uint32_t upkeep_items = 512;
+
 // ---- Relations ---------------------------------------------------------------------------------
 
 static_assert(line_bytes_max < pending_input_bytes);

@@ -4,21 +4,13 @@
 #include <utility>
 
 #include "cacheismo/base/check.h"
+#include "cacheismo/base/limits.h"
 #include "cacheismo/node/connection_table.h"
 #include "cacheismo/node/node_state.h"
 #include "cacheismo/proto/replies.h"
 
 namespace cacheismo::node {
 namespace {
-
-/// Upkeep runs this often; the store's promise is to give expired memory back within a second.
-constexpr Duration tick_interval = std::chrono::milliseconds(100);
-
-/// Upkeep that has more to do goes on after this pause, in which requests are served.
-constexpr Duration busy_tick_interval = std::chrono::milliseconds(1);
-
-/// Items that one tick reclaims or moves: about 0.1 ms.
-constexpr std::uint32_t tick_items = 512;
 
 /// How long accepting pauses when descriptors ran out (memcached: 10 ms).
 constexpr Duration accept_pause = std::chrono::milliseconds(10);
@@ -105,7 +97,7 @@ Result<void, std::string> Node::Impl::start() {
     state_.log.write(Level::debug, "listening", "address=" + io::to_string(listener.address));
   }
   state_.accepting = true;
-  tick_timer_ = io.set_timer(io.now().monotonic + tick_interval, *this);
+  tick_timer_ = io.set_timer(io.now().monotonic + limits::upkeep_interval, *this);
   return {};
 }
 
@@ -228,10 +220,11 @@ void Node::Impl::take_turns() {
 void Node::Impl::tick() {
   close_idle();
   flush_watchers();
-  bool busy = state_.store.maintain({.items = tick_items}, state_.now);
+  bool busy = state_.store.maintain({.items = limits::upkeep_items}, state_.now);
   busy |= cut_slowest_reader();
   tick_timer_ = state_.io.set_timer(
-      state_.io.now().monotonic + (busy ? busy_tick_interval : tick_interval), *this);
+      state_.io.now().monotonic + (busy ? limits::busy_upkeep_interval : limits::upkeep_interval),
+      *this);
 }
 
 void Node::Impl::close_idle() {
