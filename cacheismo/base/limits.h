@@ -95,6 +95,12 @@ inline constexpr std::uint64_t output_pinned_bytes_max = 256 * KiB;
 /// request that was received in part, bytes.
 inline constexpr std::size_t backlog_block_bytes = receive_bytes + pending_input_bytes;
 
+/// What a connection may have resident outside of the arena while it has at most a request and its
+/// replies under way, bytes: a block of output, one of input, the views of a receive and a send (1
+/// KiB each), 256 bytes of Connection, 128 of Stream, and the allocator's own. An idle one stays
+/// below 1 KiB. More of the input, and the line of a multi-get, are counted apart.
+inline constexpr std::size_t connection_bytes = 24 * KiB;
+
 /// Unexecuted input of all connections together, partial requests below pending_input_bytes not
 /// counted, bytes. A connection that would exceed it is closed. 1,800 clients that pipeline without
 /// reading.
@@ -139,6 +145,7 @@ static_assert(pending_input_bytes < receive_bytes);
 static_assert(multiget_line_bytes_max > 180 * 1000);
 static_assert(reply_bytes_max > send_in_place_bytes + 2 * key_bytes_max + 128);
 static_assert(output_bytes > 2 * reply_bytes_max);
+static_assert(connection_bytes >= output_bytes + pending_input_bytes + 3 * KiB);
 static_assert(line_bytes_max + auth_token_bytes_max < backlog_block_bytes);
 static_assert(declared_length_max < (std::uint64_t{1} << 31));
 static_assert(item_bytes_min < arena_bytes_min / 2);
