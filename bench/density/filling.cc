@@ -92,6 +92,14 @@ void Filling::fill(const Mix& mix, double cachefuls) {
   for (std::uint64_t written = 0; written < goal;) written += key_bytes + write(mix);
 }
 
+void Filling::shuffle() {
+  const std::uint64_t items = store_->stats().items;
+  for (std::uint64_t i = 0; i < 4 * items; ++i) {
+    const std::string text = key_text(keys_ - prng_.below(items));
+    CHECK(store_->get(store_->key(text), now).has_value());
+  }
+}
+
 double Filling::steady_density(const Mix& mix) {
   constexpr int looks = 16;
   double sum = 0;

@@ -46,6 +46,9 @@ class Filling {
   /// Stores until the keys and values written come to `cachefuls` times the memory.
   void fill(const Mix& mix, double cachefuls);
 
+  /// Reads items in any order, four times as many as there are: what goes next is then anywhere.
+  void shuffle();
+
   /// Stores one more cacheful and looks 16 times: the mean density.
   [[nodiscard]] double steady_density(const Mix& mix);
 

@@ -136,6 +136,15 @@ void Arena::release(Handle handle) {
   unsorted_ = number;
 }
 
+void Arena::shorten(Handle handle, std::size_t before) {
+  Page in = page(handle.page());
+  const std::size_t free_before = in.header().free_bytes;
+  const std::size_t after = size_of_(in.kind(handle.slot()), in.chunk(handle.slot()));
+  in.shorten(handle.slot(), even(before), even(after));
+  stats_.free_bytes += in.header().free_bytes - free_before;
+  sort(handle.page());
+}
+
 std::optional<std::uint32_t> Arena::roomiest() {
   if (unsorted_ != 0) sort(unsorted_);
   for (std::size_t word = bitmap_.size(); word-- > 0;) {
@@ -210,6 +219,8 @@ std::optional<std::string> Arena::audit_page(std::uint32_t number) const {
     ++used_slots;
     if (in.pinned(slot)) ++pinned_slots;
   }
+  if (head.slot_count > 0 && !in.used(head.slot_count - 1u))
+    return text_of(number, "the last slot is free");
   if (used_slots + in.free_slots() != head.slot_count)
     return text_of(number, "a slot is neither used nor in the list of the free");
   if (used_bytes + head.free_bytes + head.slot_count * slot_bytes != page_bytes)

@@ -70,6 +70,9 @@ class Arena {
 
   void release(Handle handle);
 
+  /// Gives the end of a chunk back, which has become shorter and was `before` bytes long.
+  void shorten(Handle handle, std::size_t before);
+
   /// What a chunk in a page may have at most, slot included; 0 for a page that takes none.
   [[nodiscard]] std::size_t room(std::uint32_t page) const;
 
@@ -89,6 +92,10 @@ class Arena {
   /// Takes a page out of its bin while the owner moves chunks out of it, and puts it back.
   void unbin(std::uint32_t page);
   void rebin(std::uint32_t page);
+  /// Whether take() may pick the page: it holds chunks or is empty, and is not taken out.
+  [[nodiscard]] bool binned(std::uint32_t page) const {
+    return page >= floor_ && page >= low_ && this->page(page).header().bin != no_bin;
+  }
 
   /// Moves the floor up over the page that stands there, which must be empty and unbinned, or
   /// untouched; or down, which leaves an empty page behind.

@@ -26,8 +26,9 @@ void Page::format() {
 
 std::size_t Page::free_slots() const {
   std::size_t count = 0;
-  for (std::uint32_t slot = header().free_slot; slot != no_slot; slot = slot_word(slot) & 0xFF) {
-    if (slot >= header().slot_count || used(slot) || ++count > slots_max) return slots_max + 1;
+  for (std::uint32_t slot = header().free_slot; slot != no_slot; slot = next_free(slot)) {
+    if (slot >= header().slot_count || used(slot) || next_free(slot) <= slot) return slots_max + 1;
+    ++count;
   }
   return count;
 }
@@ -70,7 +71,7 @@ std::uint32_t Page::take(Kind kind, std::size_t bytes, SizeOf size_of) {
     head.free_bytes = static_cast<std::uint16_t>(head.free_bytes - slot_bytes);
   } else {
     slot = head.free_slot;
-    head.free_slot = static_cast<std::uint8_t>(slot_word(slot) & 0xFF);
+    head.free_slot = static_cast<std::uint8_t>(next_free(slot));
   }
   std::uint16_t offset = head.heap_end;
   const std::size_t hole = hole_bytes();
@@ -92,8 +93,7 @@ void Page::release(std::uint32_t slot, std::size_t bytes) {
   PageHeader& head = header();
   std::size_t offset = slot_word(slot) & offset_mask;
   head.free_bytes = static_cast<std::uint16_t>(head.free_bytes + bytes);
-  slot_word(slot) = static_cast<std::uint16_t>(free_mark | head.free_slot);
-  head.free_slot = static_cast<std::uint8_t>(slot);
+  list_free(slot);
   if (head.free_bytes + head.slot_count * slot_bytes == page_bytes) {
     // Nothing is left: forget the slots and the holes at once.
     poison(base_, page_bytes);
@@ -105,6 +105,7 @@ void Page::release(std::uint32_t slot, std::size_t bytes) {
     return;
   }
   poison(base_ + offset, bytes);
+  if (slot + 1 == head.slot_count) trim_slots();
   const std::size_t kept = hole_bytes();
   if (kept > 0 && head.hole + kept == offset) {
     offset = head.hole;
@@ -118,6 +119,46 @@ void Page::release(std::uint32_t slot, std::size_t bytes) {
     head.heap_end = static_cast<std::uint16_t>(offset);
   else
     keep_hole(offset, bytes);
+}
+
+void Page::shorten(std::uint32_t slot, std::size_t before, std::size_t after) {
+  CHECK(used(slot));
+  CHECK_LE(after, before);
+  PageHeader& head = header();
+  const auto end = static_cast<std::size_t>(chunk(slot) - base_) + after;
+  head.free_bytes = static_cast<std::uint16_t>(head.free_bytes + before - after);
+  if (end + before - after == head.heap_end) head.heap_end = static_cast<std::uint16_t>(end);
+  poison(base_ + end, before - after);
+}
+
+void Page::list_free(std::uint32_t slot) {
+  PageHeader& head = header();
+  if (slot < head.free_slot) {
+    slot_word(slot) = static_cast<std::uint16_t>(free_mark | head.free_slot);
+    head.free_slot = static_cast<std::uint8_t>(slot);
+    return;
+  }
+  std::uint32_t before = head.free_slot;
+  while (next_free(before) < slot) before = next_free(before);
+  slot_word(slot) = slot_word(before);
+  slot_word(before) = static_cast<std::uint16_t>(free_mark | slot);
+}
+
+void Page::trim_slots() {
+  PageHeader& head = header();
+  std::uint32_t count = head.slot_count;
+  while (!used(count - 1)) --count;
+  const std::size_t gone = (head.slot_count - count) * slot_bytes;
+  head.slot_count = static_cast<std::uint8_t>(count);
+  head.free_bytes = static_cast<std::uint16_t>(head.free_bytes + gone);
+  if (head.free_slot >= count) {
+    head.free_slot = no_slot;
+  } else {
+    std::uint32_t last = head.free_slot;
+    while (next_free(last) < count) last = next_free(last);
+    slot_word(last) = free_mark | no_slot;
+  }
+  poison(base_ + head.heap_end, gap());
 }
 
 void Page::pin(std::uint32_t slot) {

@@ -16,7 +16,9 @@
 //  3. Chunks start at even offsets; a chunk's size is known to its owner (SizeOf), not stored here.
 //  4. The hole of the latest release is kept: `hole` is its offset, its size stands in its first 2
 //     bytes. A chunk of the same size, which is what follows an eviction, goes there unslid.
-//  5. A pinned chunk stays where it is; `pins` counts them. The others slide between them:
+//  5. The last slot is used, and the lowest free one is taken first (free slots are listed in
+//     order): a page that held many short chunks does not keep the room for as many slots.
+//  6. A pinned chunk stays where it is; `pins` counts them. The others slide between them:
 //
 //   | movable ... hole | pinned | movable ... hole | pinned | movable ... gap | slots |
 //
@@ -111,7 +113,7 @@ class Page {
   }
 
   /// How many slots the list of free ones has; above slots_max if it leads into a used one or
-  /// nowhere. For audits.
+  /// nowhere, or does not ascend. For audits.
   [[nodiscard]] std::size_t free_slots() const;
 
   /// The kept hole's size, 0 if there is none.
@@ -130,6 +132,9 @@ class Page {
 
   /// Gives a chunk of `bytes` back, which must not be pinned. Its slot may be used again at once.
   void release(std::uint32_t slot, std::size_t bytes);
+
+  /// Gives the end of a chunk back: it had `before` bytes and keeps `after` (both even).
+  void shorten(std::uint32_t slot, std::size_t before, std::size_t after);
 
   void pin(std::uint32_t slot);
   void unpin(std::uint32_t slot);
@@ -158,6 +163,11 @@ class Page {
     return *reinterpret_cast<std::uint16_t*>(base_ + page_bytes - slot_bytes * (slot + 1));
   }
   void keep_hole(std::size_t offset, std::size_t bytes);
+  /// no_slot, which is above every slot, after the last one.
+  [[nodiscard]] std::uint32_t next_free(std::uint32_t slot) const { return slot_word(slot) & 0xFF; }
+  void list_free(std::uint32_t slot);
+  /// Gives the space of the last slots back, which are free. One that is used must be left.
+  void trim_slots();
   void slide(SizeOf size_of);
   /// With nothing used in them yet.
   void find_stretches(SizeOf size_of, Stretches& found) const;

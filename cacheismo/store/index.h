@@ -50,7 +50,7 @@ class Index {
 
   [[nodiscard]] bool wants_growth() const { return items_ * 4 > std::uint64_t{buckets_} * 5; }
   [[nodiscard]] bool wants_shrinking() const {
-    return buckets_ > buckets_per_page && items_ * 2 < buckets_;
+    return buckets_ > buckets_per_page && items_ * 8 < std::uint64_t{buckets_} * 7;
   }
   /// The next bucket needs a page that the arena still has to give.
   [[nodiscard]] bool needs_page() const {

@@ -20,6 +20,7 @@
 #ifndef CACHEISMO_STORE_TABLE_H_
 #define CACHEISMO_STORE_TABLE_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -125,11 +126,17 @@ class Table {
 
  private:
   [[nodiscard]] std::optional<Handle> take(Kind kind, std::size_t bytes);
+  /// A page with `need` bytes of room, made by moving chunks out of it where none has them.
   [[nodiscard]] std::optional<std::uint32_t> make_room(std::size_t need);
+  [[nodiscard]] bool gather(std::uint32_t page, std::size_t need, std::size_t most);
   [[nodiscard]] bool move_chunk(Handle from);
   void move_item_links(Handle from, Handle to);
   [[nodiscard]] bool evict_one();
+  /// The page's chunks to others, so that the index may have it. False: not possible now.
   [[nodiscard]] bool vacate(std::uint32_t page);
+  /// The end of a long piece into another page, as a piece of its own. False: nothing done.
+  [[nodiscard]] bool split_off(Handle from);
+  [[nodiscard]] bool make_room_for(Handle from);
   void grow_index();
   /// A page of the index that it does not use any more, back to the chunks. False: none.
   bool give_back_index_page();
@@ -165,6 +172,8 @@ class Table {
     bool orphan = false;
   };
   std::unordered_map<std::uint32_t, PinCount> pins_;  ///< looked up by handle only, never iterated
+  std::array<std::uint32_t, 8> victims_{};  ///< pages that the last evictions freed memory in
+  std::uint32_t victims_noted_ = 0;
   PutWork work_;
   EvictionTally evictions_per_put_;
   EvictionTally surplus_per_put_;

@@ -9,6 +9,20 @@
 
 namespace cacheismo::store {
 
+namespace {
+
+/// Beside a piece's value: header, slot, and a byte to make its end even.
+constexpr std::size_t piece_overhead = sizeof(PieceHeader) + alloc::slot_bytes + 1;
+
+/// After so many evictions that freed enough in sum and still no run for a piece, shorter ones will
+/// do: what lies scattered in packed pages is then used up first.
+constexpr std::uint32_t patience = 3;
+constexpr std::size_t short_piece_bytes = 96;
+
+constexpr std::size_t half_page = alloc::page_bytes / 2;
+
+}  // namespace
+
 std::optional<Handle> Table::take(Kind kind, std::size_t bytes) {
   if (const auto taken = arena_.take(kind, bytes)) return taken;
   const std::size_t need = alloc::even(bytes) + alloc::slot_bytes;
@@ -38,19 +52,40 @@ std::optional<Handle> Table::take(Kind kind, std::size_t bytes) {
 }
 
 std::optional<std::uint32_t> Table::make_room(std::size_t need) {
-  const auto page = arena_.roomiest();
-  if (!page) return std::nullopt;
-  if (arena_.room(*page) >= need) return page;
-  arena_.unbin(*page);
+  const auto roomiest = arena_.roomiest();
+  if (!roomiest) return std::nullopt;
+  const std::size_t most = arena_.room(*roomiest);
+  if (most >= need) return roomiest;
+  if (gather(*roomiest, need, most)) return roomiest;
+  // The roomiest pages are often those whose chunks are too long to go anywhere. Where an item has
+  // just gone, others of its time and size are likely.
+  for (std::uint32_t back = 1; back <= victims_.size(); ++back) {
+    const std::uint32_t page = victims_[(victims_noted_ - back) % victims_.size()];
+    if (!arena_.binned(page) || page == *roomiest) continue;
+    if (gather(page, need, most)) return page;
+  }
+  return std::nullopt;
+}
+
+bool Table::gather(std::uint32_t number, std::size_t need, std::size_t most) {
+  const alloc::Page page = arena_.page(number);
+  const std::uint32_t slots = page.header().slot_count;
+  // What fits nowhere stays. `most` is the most that any page has.
+  std::size_t movable = arena_.room(number);
+  for (std::uint32_t slot = 0; slot < slots && movable < need; ++slot) {
+    if (!page.used(slot) || page.pinned(slot)) continue;
+    const std::size_t bytes = alloc::even(chunk_bytes(page.kind(slot), page.chunk(slot)));
+    if (bytes + alloc::slot_bytes <= most) movable += bytes;
+  }
+  if (movable < need) return false;
+  arena_.unbin(number);
   bool moved = false;
-  const std::uint32_t slots = arena_.page(*page).header().slot_count;
-  for (std::uint32_t slot = 0; slot < slots && arena_.room(*page) < need; ++slot) {
-    const Handle handle{*page << 8 | slot};
-    if (arena_.page(*page).used(slot) && !arena_.pinned(handle)) moved |= move_chunk(handle);
+  for (std::uint32_t slot = 0; slot < slots && arena_.room(number) < need; ++slot) {
+    if (page.used(slot) && !page.pinned(slot)) moved |= move_chunk(Handle{number << 8 | slot});
   }
   if (moved) ++counters_.pages_moved;
-  arena_.rebin(*page);
-  return arena_.room(*page) >= need ? page : std::nullopt;
+  arena_.rebin(number);
+  return arena_.room(number) >= need;
 }
 
 bool Table::move_chunk(Handle from) {
@@ -94,6 +129,9 @@ void Table::move_item_links(Handle from, Handle to) {
 }
 
 bool Table::evict_one() {
+  // As an insert may add a bucket, an eviction takes one away where there are too many: when larger
+  // items take the place of small ones the index shrinks as they come.
+  if (now_ >= keep_buckets_until_ && index_.wants_shrinking()) index_.merge_one();
   if (give_back_index_page()) return true;
   if (dead_.tail()) {
     drop_dead(dead_.tail());
@@ -105,6 +143,7 @@ bool Table::evict_one() {
   while (victim && item(victim).has(bits::pinned))
     victim = Handle{item(victim).header().lru_previous};
   if (!victim) return false;
+  victims_[victims_noted_++ % victims_.size()] = victim.page();
   if (expired(item(victim))) {
     count_reclaimed(item(victim));
   } else {
@@ -123,22 +162,30 @@ Handle Table::add_piece(Handle previous, std::uint64_t wanted) {
   if (draft_bytes_ >= limit_bytes_ / 2) return Handle{};
   const auto whole =
       static_cast<std::size_t>(std::min<std::uint64_t>(wanted, piece_value_bytes_max));
-  const std::size_t overhead = sizeof(PieceHeader) + alloc::slot_bytes + 1;
-  // What is left of the roomiest page is good enough where it is worth a piece; so what evictions
-  // free is used at once, in whatever pages it lies.
+  // What is left of the roomiest page is good enough where it is worth a piece. But once items must
+  // go, as many go first as come to the whole: neighbours often do, and leave it one run.
   std::optional<Handle> taken;
   std::size_t value_bytes = 0;
+  const std::uint64_t free_before = arena_.stats().free_bytes;
+  bool evicting = false;
   while (!taken) {
     const auto page = arena_.roomiest();
     const std::size_t room = page ? arena_.room(*page) : 0;
-    if (room >= std::min(whole, piece_value_bytes_min) + overhead) {
-      value_bytes = std::min(whole, room - overhead);
+    const bool due = evicting && arena_.stats().free_bytes < free_before + whole + piece_overhead;
+    const std::size_t worth = work_.surplus < patience ? piece_value_bytes_min : short_piece_bytes;
+    if (room >= (due ? whole : std::min(whole, worth)) + piece_overhead) {
+      value_bytes = std::min(whole, room - piece_overhead);
       taken = arena_.take(Kind::piece, sizeof(PieceHeader) + value_bytes);
       CHECK(taken.has_value());
-    } else if (arena_.stats().free_bytes > whole &&
-               make_room(std::min(whole, alloc::page_bytes / 2) + overhead)) {
+    } else if (!due && arena_.stats().free_bytes > whole &&
+               (make_room(std::min(whole, half_page) + piece_overhead) ||
+                (whole > half_page && make_room(piece_value_bytes_min + piece_overhead)))) {
       continue;
-    } else if (!evict_one()) {
+    } else if (evict_one()) {
+      evicting = true;
+    } else if (due) {
+      evicting = false;  // nothing else can go
+    } else {
       return Handle{};
     }
   }
@@ -153,14 +200,45 @@ Handle Table::add_piece(Handle previous, std::uint64_t wanted) {
 // ---- The index's pages
 // ---------------------------------------------------------------------------
 
+bool Table::split_off(Handle from) {
+  if (arena_.kind(from) != Kind::piece) return false;
+  const std::size_t bytes = pieces_.at(from).header().bytes;
+  if (bytes < 2 * piece_value_bytes_min) return false;
+  const auto page = arena_.roomiest();
+  const std::size_t room = page ? arena_.room(*page) : 0;
+  if (room < piece_value_bytes_min + piece_overhead) return false;
+  const std::size_t part = std::min(room - piece_overhead, bytes - piece_value_bytes_min);
+  const auto taken = arena_.take(Kind::piece, sizeof(PieceHeader) + part);
+  CHECK(taken.has_value());
+  const Piece rest = pieces_.at(from);
+  const Handle next{rest.header().next};
+  pieces_.at(*taken).header() = PieceHeader{
+      .previous = from.value, .next = next.value, .bytes = static_cast<std::uint16_t>(part)};
+  const std::size_t kept = bytes - part;
+  std::memcpy(pieces_.at(*taken).value().data(), rest.value().data() + kept, part);
+  counters_.bytes_copied += part;
+  if (next) pieces_.at(next).header().previous = taken->value;
+  rest.header().next = taken->value;
+  rest.header().bytes = static_cast<std::uint16_t>(kept);
+  arena_.shorten(from, sizeof(PieceHeader) + bytes);
+  return true;
+}
+
+bool Table::make_room_for(Handle from) {
+  const std::size_t need =
+      alloc::even(chunk_bytes(arena_.kind(from), arena_.chunk(from))) + alloc::slot_bytes;
+  return arena_.stats().free_bytes >= 2 * need && make_room(need).has_value();
+}
+
 bool Table::vacate(std::uint32_t number) {
   if (arena_.untouched(number)) return true;
   if (arena_.pinned(number)) return false;
   arena_.unbin(number);
   const alloc::Page page = arena_.page(number);
   for (std::uint32_t slot = 0; slot < page.header().slot_count; ++slot) {
-    while (page.used(slot) && !move_chunk(Handle{number << 8 | slot})) {
-      if (evict_one()) continue;
+    const Handle from{number << 8 | slot};
+    while (page.used(slot) && !move_chunk(from)) {
+      if (split_off(from) || make_room_for(from) || evict_one()) continue;
       arena_.rebin(number);
       return false;
     }
@@ -175,6 +253,7 @@ void Table::grow_index() {
   for (int i = 0; i < 2 && index_.wants_growth(); ++i) {
     if (index_.needs_page()) {
       if (arena_.floor_pages() + 2 >= arena_.page_count()) return;
+      work_.needed_bytes += alloc::page_bytes;
       if (!vacate(arena_.floor_pages())) return;
       arena_.raise_floor();
     }
