@@ -1,4 +1,4 @@
-// hitrate-wire: flags -> trace -> replay_on_wire -> JSON. usage says the rest.
+// hitrate-wire: flags -> trace -> replay_on_wire or describe -> JSON. usage says the rest.
 
 #include <fmt/format.h>
 #include <getopt.h>
@@ -6,10 +6,13 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "bench/hitrate/describe.h"
 #include "bench/hitrate/trace.h"
 #include "bench/hitrate/wire_replay.h"
 #include "cacheismo/base/result.h"
@@ -17,8 +20,11 @@
 namespace {
 
 using cacheismo::Result;
+using cacheismo::hitrate::Description;
 using cacheismo::hitrate::Protocol;
 using cacheismo::hitrate::Request;
+using cacheismo::hitrate::Tallies;
+using cacheismo::hitrate::Tally;
 using cacheismo::hitrate::Trace;
 using cacheismo::hitrate::WireOptions;
 using cacheismo::hitrate::WireResult;
@@ -33,6 +39,8 @@ constexpr std::string_view usage =
 
   hitrate-wire --trace FILE --port N [options]
 
+  hitrate-wire --trace FILE --describe
+
   --trace FILE       in any form that bench/hitrate/trace.h names, plain or xz
   --requests N       only the first N of it
   --copies N         replay N interleaved copies with keys of their own (1)
@@ -42,8 +50,10 @@ constexpr std::string_view usage =
   --depth N          requests in flight (32)
   --seconds S        spread the trace over S seconds by its own clock, and shrink its expiries by
                      the same factor; 0: as fast as the server answers, and nothing expires (0)
-  --warmup F         this fraction of the requests is counted apart (0.2)
+  --warmup N         the first N requests of the trace, in each copy, are counted apart (0)
   --windows N        equal parts of the requests that are counted each (100)
+  --describe         no server: what the trace is, and
+  --bytes N,N,...    what an ideal LRU, PFOO-L and the store miss in so many bytes
   --progress         a line with a fraction on standard error now and then
 
 Exit code: 0; 1 if the trace is damaged, the connection was lost, or a value was wrong; 2 for a
@@ -53,6 +63,8 @@ flag that is not understood.
 struct Flags {
   std::string trace;
   std::uint64_t requests_max = 0;
+  bool describe = false;
+  std::vector<std::uint64_t> capacities_bytes;
   bool progress = false;
   bool help = false;
   WireOptions wire;
@@ -68,6 +80,17 @@ bool read_number(std::string_view text, T least, T most, T& out) {
   return true;
 }
 
+bool read_numbers(std::string_view text, std::vector<std::uint64_t>& out) {
+  while (true) {
+    const std::size_t comma = text.find(',');
+    std::uint64_t number = 0;
+    if (!read_number<std::uint64_t>(text.substr(0, comma), 0, UINT64_MAX, number)) return false;
+    out.push_back(number);
+    if (comma == std::string_view::npos) return true;
+    text.remove_prefix(comma + 1);
+  }
+}
+
 bool read_flag(int flag, std::string_view text, Flags& flags) {
   WireOptions& wire = flags.wire;
   switch (flag) {
@@ -81,8 +104,10 @@ bool read_flag(int flag, std::string_view text, Flags& flags) {
       return text == "redis" || text == "classic";
     case 'd': return read_number<std::size_t>(text, 1, 10'000, wire.depth);
     case 's': return read_number(text, 0.0, 1e6, wire.seconds);
-    case 'w': return read_number(text, 0.0, 1.0, wire.warmup);
+    case 'w': return read_number<std::uint64_t>(text, 0, UINT64_MAX / 1000, wire.warmup_requests);
     case 'W': return read_number<std::size_t>(text, 1, 10'000, wire.windows);
+    case 'D': flags.describe = true; return true;
+    case 'b': return read_numbers(text, flags.capacities_bytes);
     case 'g': flags.progress = true; return true;
     case 'H': flags.help = true; return true;
     default: return false;
@@ -101,6 +126,8 @@ Result<Flags, std::string> parse(int argc, char** argv) {
       {"seconds", required_argument, nullptr, 's'},
       {"warmup", required_argument, nullptr, 'w'},
       {"windows", required_argument, nullptr, 'W'},
+      {"describe", no_argument, nullptr, 'D'},
+      {"bytes", required_argument, nullptr, 'b'},
       {"progress", no_argument, nullptr, 'g'},
       {"help", no_argument, nullptr, 'H'},
       {nullptr, 0, nullptr, 0},
@@ -120,7 +147,7 @@ Result<Flags, std::string> parse(int argc, char** argv) {
   if (flags.help) return flags;
   if (optind < argc) return cacheismo::failure(fmt::format("{} is not understood", argv[optind]));
   if (flags.trace.empty()) return cacheismo::failure("--trace is missing");
-  if (flags.wire.port == 0) return cacheismo::failure("--port is missing");
+  if (flags.wire.port == 0 && !flags.describe) return cacheismo::failure("--port is missing");
   return flags;
 }
 
@@ -141,6 +168,35 @@ nlohmann::json as_json(const WireResult& result) {
           {"first_refusal", result.first_refusal}};
 }
 
+nlohmann::json as_json(const Tally& tally) {
+  return {{"gets", tally.gets},
+          {"misses", tally.gets - tally.hits},
+          {"get_bytes", tally.get_bytes},
+          {"miss_bytes", tally.get_bytes - tally.hit_bytes}};
+}
+
+nlohmann::json as_json(const Tallies& tallies) {
+  return {{"warmup", as_json(tallies.warmup)}, {"measured", as_json(tallies.measured)}};
+}
+
+nlohmann::json as_json(const Description& about) {
+  nlohmann::json sizes = nlohmann::json::array();
+  for (const Description::Size& size : about.sizes) {
+    sizes.push_back({{"capacity_bytes", size.capacity_bytes},
+                     {"warmup_requests", size.warmup_requests},
+                     {"ideal_lru", as_json(size.ideal_lru)},
+                     {"pfoo_l", as_json(size.pfoo_l)},
+                     {"store", size.store ? as_json(*size.store) : nlohmann::json()}});
+  }
+  return {{"requests", about.requests},
+          {"keys", about.keys},
+          {"footprint_bytes", about.footprint_bytes},
+          {"item_bytes_max", about.item_bytes_max},
+          {"last_time_seconds", about.last_time_seconds},
+          {"has_ttl", about.has_ttl},
+          {"sizes", std::move(sizes)}};
+}
+
 /// Every copy's key has to be told from the others in the bytes that the trace gives it.
 bool keys_fit(const Trace& trace, std::uint32_t copies) {
   for (const Request& request : trace.requests) {
@@ -150,17 +206,21 @@ bool keys_fit(const Trace& trace, std::uint32_t copies) {
   return true;
 }
 
-Result<WireResult, std::string> run(const Flags& flags) {
+Result<nlohmann::json, std::string> run(const Flags& flags) {
   const auto trace = cacheismo::hitrate::load_trace(flags.trace, {}, flags.requests_max);
   if (!trace) return cacheismo::failure(trace.error());
   if (trace->requests.empty()) return cacheismo::failure(flags.trace + " has no requests");
+  if (flags.describe) {
+    return as_json(cacheismo::hitrate::describe(*trace, flags.capacities_bytes));
+  }
   if (!keys_fit(*trace, flags.wire.copies)) {
     return cacheismo::failure("the trace's keys are too short for so many copies");
   }
-  const auto progress = [](double fraction) { fmt::print(stderr, "{:.4f}\n", fraction); };
   std::function<void(double)> report;
-  if (flags.progress) report = progress;
-  return cacheismo::hitrate::replay_on_wire(*trace, flags.wire, report);
+  if (flags.progress) report = [](double part) { fmt::print(stderr, "{:.4f}\n", part); };
+  const auto result = cacheismo::hitrate::replay_on_wire(*trace, flags.wire, report);
+  if (!result) return cacheismo::failure(result.error());
+  return as_json(*result);
 }
 
 }  // namespace
@@ -180,6 +240,6 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "hitrate-wire: {}\n", result.error());
     return exit_failed;
   }
-  fmt::print("{}\n", as_json(*result).dump());
+  fmt::print("{}\n", result->dump());
   return exit_ok;
 }

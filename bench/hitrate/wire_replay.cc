@@ -80,7 +80,7 @@ class Replay {
         options_(options),
         client_(client_options(trace, options)),
         total_(trace.requests.size() * options.copies),
-        warmup_(static_cast<std::uint64_t>(static_cast<double>(total_) * options.warmup)),
+        warmup_(options.warmup_requests * options.copies),
         tallies_(options.windows * 2),
         input_(input_bytes_first) {
     CHECK_GT(options.windows, 0u);

@@ -38,9 +38,9 @@ struct WireOptions {
   std::size_t depth = 32;
   std::uint32_t copies = 1;
   double seconds = 0;
-  double warmup = 0.2;           ///< of the requests, counted apart
-  std::size_t windows = 100;     ///< equal parts of the requests, each with its own tally
-  double patience_seconds = 60;  ///< a server that says nothing for so long is given up
+  std::uint64_t warmup_requests = 0;  ///< of the trace, before copies: they are counted apart
+  std::size_t windows = 100;          ///< equal parts of the requests, each with its own tally
+  double patience_seconds = 60;       ///< a server that says nothing for so long is given up
 };
 
 struct WireResult {
