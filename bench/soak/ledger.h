@@ -3,7 +3,7 @@
 //   value of (key, version, size) = text[offset(key, version), + size)     nothing is stored twice
 //
 // Every key belongs to one connection, whose requests are answered in order. So a get is a miss, or
-// has exactly the bytes of the latest version; after a delete, or two seconds after its expiry, it
+// has exactly the bytes of the latest version; after a delete, or some seconds after its expiry, it
 // is a miss. 12 bytes a key.
 
 #ifndef CACHEISMO_BENCH_SOAK_LEDGER_H_

@@ -120,7 +120,6 @@ class Soak {
     while (course_.error.empty() && busy()) {
       serve_events();
       const std::uint64_t now_ns = monotonic_ns();
-      course_.now_s = static_cast<std::uint32_t>((now_ns - start_ns_) / 1'000'000'000u);
       if (now_ns >= sample_due_ns_) sample(now_ns);
       if (now_ns >= progress_due_ns_) show_progress(now_ns);
       if (now_ns - last_progress_ns_ > patience_ns) return "the daemon does not answer";
@@ -178,6 +177,7 @@ class Soak {
   void serve_events() {
     std::array<epoll_event, 256> events;
     const int ready = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 100);
+    course_.now_s = static_cast<std::uint32_t>((monotonic_ns() - start_ns_) / 1'000'000'000u);
     for (int i = 0; i < ready && course_.error.empty(); ++i)
       serve(events[static_cast<std::size_t>(i)].data.u64,
             (events[static_cast<std::size_t>(i)].events & ~EPOLLOUT) != 0);

@@ -59,10 +59,11 @@ class Session {
   struct Expected {
     Ask ask = Ask::get;
     std::uint64_t key = 0;
-    KeyState state;         ///< as the key was when it was asked
-    bool missing = false;   ///< it must be a miss
-    bool last = true;       ///< of a multi-get: END follows it
-    bool answered = false;  ///< its value was there, END is to come
+    KeyState state;           ///< as the key was when it was asked
+    bool missing = false;     ///< it must be a miss
+    bool last = true;         ///< of a multi-get: END follows it
+    bool answered = false;    ///< its value was there, END is to come
+    std::uint32_t ttl_s = 0;  ///< that a store or a touch gives the key; 0: for ever
   };
 
   void make_request();
