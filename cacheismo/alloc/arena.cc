@@ -36,6 +36,8 @@ Arena::Arena(std::span<char> region, std::uint32_t floor_pages, SizeOf size_of)
   stats_.untouched_pages = low_ - floor_;
 }
 
+Arena::~Arena() { unpoison(base_, static_cast<std::size_t>(limit_) * page_bytes); }
+
 std::size_t Arena::room(std::uint32_t number) const {
   return slots_left(page(number).header()) ? page(number).room(size_of_) : 0;
 }

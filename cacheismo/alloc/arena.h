@@ -44,6 +44,10 @@ class Arena {
   /// `region` outlives the arena, is aligned for a header, and a rest below a page is left unused.
   /// Its first bytes hold the headers (32 a page); at least 4 pages must be left, at most 2^24.
   Arena(std::span<char> region, std::uint32_t floor_pages, SizeOf size_of);
+  /// Leaves the region as readable as it was: poison would outlive even its munmap.
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
 
   [[nodiscard]] char* chunk(Handle handle) const {
     return page(handle.page()).chunk(handle.slot());
