@@ -6,17 +6,17 @@
 //                     Recency (live, dead)       ExpiryWheel (pages)
 //
 //  1. A live item is in the index and in the live list; a dead one (flushed) in the dead list only.
-//  2. Memory for a chunk comes from the page that fits best; else chunks of the roomiest page, or of
-//     those where items have just gone, are moved into other pages' holes; else the dead, then the
-//     least recently used items go, one at a time.
+//  2. Memory for a chunk comes from the page that fits best; else chunks of the roomiest page, or
+//     of those where items have just gone, are moved into other pages' holes; else the dead, then
+//     the least recently used items go, one at a time.
 //  3. Pinned items and drafts keep their place; a pinned item that is dropped becomes an orphan:
 //     out of index and lists, its bytes kept until its last pin goes.
 //  4. live_bytes_ is the sum of the chunks of live items, slots included.
 //
-// Cost: find reads a bucket and about 1.6 items. An attempt to make
-// room moves at most as many bytes as are needed out of each of nine pages, and comes after an
-// eviction or where enough is free in sum; the index adds a page's worth. Outside the arena it keeps a record per pin and per draft, of which
-// a node has at most two a connection.
+// Cost: find reads a bucket and about 1.6 items. An attempt to make room moves at most as many
+// bytes as are needed out of each of nine pages, and comes after an eviction or where enough is
+// free in sum; the index adds a page's worth. Outside the arena it keeps a record per pin and per
+// draft, of which a node has at most two a connection.
 
 #ifndef CACHEISMO_STORE_TABLE_H_
 #define CACHEISMO_STORE_TABLE_H_
