@@ -142,6 +142,8 @@ void append_own(const NodeState& node, const store::StoreStats& store, Lines& st
   stat("input_backlog_bytes", node.inputs.backlog_bytes());
   stat("pages_moved", store.pages_moved);
   stat("bytes_copied", store.bytes_copied);
+  stat("index_steps", store.index_steps);
+  stat("flushed_reclaimed", store.flushed_reclaimed);
   stat("evicted_bytes", store.evicted_bytes);
   stat("evictions_per_put_max", store.evictions_per_put_max);
   stat("evictions_per_put_p999", store.evictions_per_put_p999);

@@ -199,7 +199,9 @@ struct StoreStats {
   std::uint64_t reclaimed = 0;          ///< expired items whose memory came back
   std::uint64_t expired_on_access = 0;  ///< of these, found by a look-up that therefore missed
   std::uint64_t pages_moved = 0;
-  std::uint64_t bytes_copied = 0;  ///< by compaction
+  std::uint64_t bytes_copied = 0;       ///< by compaction
+  std::uint64_t flushed_reclaimed = 0;  ///< flushed items whose memory came back
+  std::uint64_t index_steps = 0;        ///< the index grew or shrank by one step of its own
   // How many items went for one store (a draft's windows and its commit are one), and how many of
   // these after as many bytes were freed as the new item comes to. p999: in all but one of 1000.
   std::uint64_t evictions_per_put_max = 0;

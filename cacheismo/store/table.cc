@@ -166,6 +166,7 @@ void Table::drop(Handle handle) {
 
 void Table::drop_dead(Handle handle) {
   dead_.remove(handle);
+  ++counters_.flushed_reclaimed;
   if (!item(handle).has(bits::pinned)) return free_memory(handle);
   pins_[handle.value].orphan = true;
   orphan_bytes_ += footprint_of(handle);
@@ -260,8 +261,7 @@ bool Table::maintain(Budget budget, Seconds now) {
     reclaim_expired(*page, now, left);
   }
   // A scan that is under way would miss what a merge moves behind it.
-  for (; left > 0 && now >= keep_buckets_until_ && index_.wants_shrinking(); --left)
-    index_.merge_one();
+  for (; left > 0 && now >= keep_buckets_until_ && index_.wants_shrinking(); --left) merge_one();
   while (left > 0 && give_back_index_page()) --left;
   return left == 0;
 }

@@ -139,6 +139,7 @@ class Table {
   [[nodiscard]] bool split_off(Handle from);
   [[nodiscard]] bool make_room_for(Handle from);
   void grow_index();
+  void merge_one();
   /// A page of the index that it does not use any more, back to the chunks. False: none.
   bool give_back_index_page();
   [[nodiscard]] Handle make(const Key& key, const ItemSpec& spec, std::uint8_t layout,

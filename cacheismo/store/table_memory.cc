@@ -131,7 +131,7 @@ void Table::move_item_links(Handle from, Handle to) {
 bool Table::evict_one() {
   // As an insert may add a bucket, an eviction takes one away where there are too many: when larger
   // items take the place of small ones the index shrinks as they come.
-  if (now_ >= keep_buckets_until_ && index_.wants_shrinking()) index_.merge_one();
+  if (now_ >= keep_buckets_until_ && index_.wants_shrinking()) merge_one();
   if (give_back_index_page()) return true;
   if (dead_.tail()) {
     drop_dead(dead_.tail());
@@ -258,7 +258,13 @@ void Table::grow_index() {
       arena_.raise_floor();
     }
     index_.split_one();
+    ++counters_.index_steps;
   }
+}
+
+void Table::merge_one() {
+  index_.merge_one();
+  ++counters_.index_steps;
 }
 
 bool Table::give_back_index_page() {
