@@ -1,5 +1,5 @@
-// Description: what a trace is, and what of it is missed at several sizes by ideal caches and by the
-// store in this process. The trace's times are the only clock there, so expiries are exact.
+// Description: what a trace is, and what of it is missed at several sizes by ideal caches and by
+// the store in this process. The trace's times are the only clock there, so expiries are exact.
 
 #ifndef CACHEISMO_BENCH_HITRATE_DESCRIBE_H_
 #define CACHEISMO_BENCH_HITRATE_DESCRIBE_H_
