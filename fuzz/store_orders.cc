@@ -76,6 +76,7 @@ void StorePlay::meta_get() {
   const std::string key = any_key();
   const std::uint32_t choice = orders_.byte();
   store::MetaGetRule rule;
+  rule.last_access = true;
   rule.bump = choice % 2 == 0;
   if (choice / 2 % 2 == 1) rule.vivify = maybe_expiry();
   if (choice / 4 % 2 == 1) rule.recache_below_seconds = orders_.below(40);

@@ -80,7 +80,7 @@ class StorePlay final : store::Store::Visitor {
   void put_both(const std::string& key, const store::PutRule& rule, const std::string& value);
   void check();
   void check_fullness() const;
-  void check_view(const store::ItemView& view, const ModelItem& item) const;
+  void check_view(const store::ItemView& view, const ModelItem& item);
   void check_item(Bytes key);
   void check_written(Bytes key, const store::ItemView& view,
                      std::optional<std::uint64_t> assigned = std::nullopt);

@@ -169,6 +169,32 @@ void Arena::unpin(Handle handle) {
   sort(handle.page());
 }
 
+void Arena::claim(std::uint32_t number) {
+  Page taken = page(number);
+  CHECK(taken.empty());
+  CHECK_EQ(taken.header().bin, no_bin);
+  stats_.free_bytes -= taken.header().free_bytes;
+  ++stats_.claimed_pages;
+  taken.header().bin = claimed_bin;
+  unpoison(base_ + static_cast<std::size_t>(number) * page_bytes, page_bytes);
+}
+
+std::optional<std::uint32_t> Arena::claim_empty() {
+  const auto number = roomiest();
+  if (!number || !page(*number).empty()) return std::nullopt;
+  unbin(*number);
+  claim(*number);
+  return number;
+}
+
+void Arena::give_back(std::uint32_t number) {
+  CHECK(claimed(number));
+  --stats_.claimed_pages;
+  page(number).format();
+  stats_.free_bytes += page(number).header().free_bytes;
+  rebin(number);
+}
+
 void Arena::raise_floor() {
   CHECK_LT(floor_ + 1, limit_);
   if (untouched(floor_)) {
@@ -243,11 +269,17 @@ std::optional<std::string> Arena::audit_page(std::uint32_t number) const {
 std::optional<std::string> Arena::audit() const {
   std::uint64_t free_bytes = 0;
   std::uint64_t binned = 0;
+  std::uint64_t claimed_pages = 0;
   for (std::uint32_t number = low_ > floor_ ? low_ : floor_; number < limit_; ++number) {
+    if (claimed(number)) {
+      ++claimed_pages;
+      continue;
+    }
     if (auto broken = audit_page(number)) return broken;
     free_bytes += page(number).header().free_bytes;
     if (page(number).header().bin != no_bin) ++binned;
   }
+  if (claimed_pages != stats_.claimed_pages) return "claimed pages do not add up";
   if (free_bytes != stats_.free_bytes) return "free bytes of the pages and of the arena differ";
   std::uint64_t listed = 0;
   for (std::size_t bin = 0; bin < bin_count; ++bin) {

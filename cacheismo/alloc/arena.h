@@ -9,9 +9,9 @@
 //
 //   bins: pages with room, by free bytes in steps of 16; a bitmap finds the best fit in O(1)
 //
-//  1. A page is in exactly one bin, unless it is unbinned, below the floor, or untouched. The page
-//     of the latest release may be in a bin below its own: what an eviction freed is mostly taken
-//     again.
+//  1. A page is in exactly one bin, unless it is unbinned, claimed, below the floor, or untouched.
+//     The page of the latest release may be in a bin below its own: what an eviction freed is
+//     mostly taken again.
 //  2. take() never moves a chunk to another page; it may slide chunks inside the page that it
 //     picks.
 //  3. Memory that was never needed is never touched: the region may be lazily backed.
@@ -36,6 +36,7 @@ namespace cacheismo::alloc {
 struct ArenaStats {
   std::uint64_t free_bytes = 0;  ///< in pages that hold chunks or are empty; untouched excluded
   std::uint64_t untouched_pages = 0;
+  std::uint64_t claimed_pages = 0;
   std::uint64_t slides = 0;  ///< pages that were slid together
 };
 
@@ -98,7 +99,17 @@ class Arena {
   void rebin(std::uint32_t page);
   /// Whether take() may pick the page: it holds chunks or is empty, and is not taken out.
   [[nodiscard]] bool binned(std::uint32_t page) const {
-    return page >= floor_ && page >= low_ && this->page(page).header().bin != no_bin;
+    return page >= floor_ && page >= low_ && this->page(page).header().bin < bin_count;
+  }
+
+  /// Takes a whole page for the owner's own records until it is given back; of its header only
+  /// `bin` stays the arena's. claim() requires an empty page out of every bin; claim_empty() finds
+  /// an empty or untouched one. What was in the page may still be there.
+  void claim(std::uint32_t page);
+  [[nodiscard]] std::optional<std::uint32_t> claim_empty();
+  void give_back(std::uint32_t page);
+  [[nodiscard]] bool claimed(std::uint32_t page) const {
+    return page >= floor_ && page >= low_ && this->page(page).header().bin == claimed_bin;
   }
 
   /// Moves the floor up over the page that stands there, which must be empty and unbinned, or
@@ -116,6 +127,7 @@ class Arena {
   static constexpr std::size_t bin_step = 16;
   /// 257 sizes, rounded up to whole words of the bitmap.
   static constexpr std::size_t bin_count = page_bytes / bin_step + 64;
+  static constexpr std::uint16_t claimed_bin = 0xFFFE;
 
   [[nodiscard]] std::optional<std::uint32_t> find_page(std::size_t need) const;
   [[nodiscard]] std::optional<std::uint32_t> touch_page();

@@ -92,6 +92,7 @@ void Dispatcher::meta_get(const Command& command, OutputBuffer& out) {
   const Meta& meta = command.meta;
   store::MetaGetRule rule;
   rule.bump = !meta.has('u');
+  rule.last_access = meta.has('l');
   rule.vivify = expiry_of(meta.vivify);
   rule.new_expiry = expiry_of(meta.ttl);
   rule.assign_cas = meta.assign_cas;

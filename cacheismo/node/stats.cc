@@ -105,6 +105,7 @@ void append_memory(const NodeState& node, const store::StoreStats& store, Lines&
   stat("conn_yields", counters.conn_yields);
   stat("hash_power_level", std::uint64_t{0});
   stat("hash_bytes", store.index_bytes);
+  stat("log_bytes", store.log_bytes);
   for (const Bytes name :
        {"hash_is_expanding", "slab_reassign_rescues", "slab_reassign_chunk_rescues",
         "slab_reassign_inline_reclaim", "slab_reassign_busy_items", "slab_reassign_busy_deletes",
@@ -143,6 +144,7 @@ void append_own(const NodeState& node, const store::StoreStats& store, Lines& st
   stat("pages_moved", store.pages_moved);
   stat("bytes_copied", store.bytes_copied);
   stat("index_steps", store.index_steps);
+  stat("log_steps", store.log_steps);
   stat("flushed_reclaimed", store.flushed_reclaimed);
   stat("evicted_bytes", store.evicted_bytes);
   stat("evictions_per_put_max", store.evictions_per_put_max);

@@ -185,7 +185,7 @@ Handle Body::replace(Handle old, const Key& key, const ItemSpec& spec, Bytes val
   table.pin(old);
   const Handle made = write(key, spec, {.bytes = value, .draft = nullptr}, now);
   table.unpin(old);
-  if (made) table.drop(old);
+  if (made) table.succeed(old, made);
   return made;
 }
 
@@ -237,7 +237,7 @@ PutResult Body::join(const Key& key, Handle old, const PutRule& rule, const Sour
   // The old item goes only when the new one stands: without memory for it nothing is lost.
   const Handle made = write(key, spec, {.bytes = {}, .draft = &draft}, now);
   table.unpin(old);
-  if (made) table.drop(old);
+  if (made) table.succeed(old, made);
   discard(draft);
   if (!made) return {.outcome = Outcome::no_memory, .item = {}};
   return {.outcome = Outcome::stored, .item = table.view(made)};
@@ -324,7 +324,12 @@ Outcome Body::remove(const Key& key, const RemoveRule& rule, Seconds now) {
 }
 
 std::optional<std::string> Body::audit() {
-  if (auto broken = table.audit()) return broken;
+  std::uint64_t draft_pieces = 0;
+  drafts.for_each([&](const DraftRecord& draft) {
+    for (Handle piece = draft.first; piece; piece = Handle{table.pieces().at(piece).header().next})
+      ++draft_pieces;
+  });
+  if (auto broken = table.audit(draft_pieces)) return broken;
   if (drafts.under_way() == 0 && table.draft_bytes() != 0) return "draft bytes without a draft";
   if (pins.under_way() == 0 && table.stats().pinned_bytes != 0) return "an orphan without a pin";
   return std::nullopt;

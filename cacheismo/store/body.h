@@ -36,6 +36,13 @@ class RecordList {
     return records_[number];
   }
   void remove(std::uint32_t number) { free_.push_back(number); }
+  template <class Visit>
+  void for_each(Visit visit) const {
+    std::vector<bool> free(records_.size());
+    for (const std::uint32_t number : free_) free[number] = true;
+    for (std::size_t number = 0; number < records_.size(); ++number)
+      if (!free[number]) visit(records_[number]);
+  }
   [[nodiscard]] std::size_t under_way() const { return records_.size() - free_.size(); }
 
  private:

@@ -4,8 +4,9 @@
 //          |       |
 //          page    page -> page            each page hangs at its earliest expiry
 //
-// A page whose turn is rounds away is passed over once a round (68 minutes). earliest_expiry is a
-// lower bound: removing an item does not move its page, the next visit does.
+// A page whose turn is rounds away is passed over once a round (68 minutes), which counts as work:
+// there may be many of them in one slot. earliest_expiry is a lower bound: removing an item does
+// not move its page, the next visit does.
 
 #ifndef CACHEISMO_STORE_EXPIRY_WHEEL_H_
 #define CACHEISMO_STORE_EXPIRY_WHEEL_H_
@@ -30,8 +31,9 @@ class ExpiryWheel {
   /// The page holds no item that expires any more.
   void forget(std::uint32_t page);
 
-  /// The next page with something due at `now`, taken off the wheel; nullopt when there is none.
-  [[nodiscard]] std::optional<std::uint32_t> take_due(Seconds now);
+  /// The next page with something due at `now`, taken off the wheel; nullopt when there is none, or
+  /// when `left` is used up. Each page that is looked at takes one from `left`.
+  [[nodiscard]] std::optional<std::uint32_t> take_due(Seconds now, std::uint32_t& left);
 
   /// Whether the page will be looked at soon enough for an item of it that expires at `expiry`.
   [[nodiscard]] bool covers(std::uint32_t page, Seconds expiry) const {
@@ -46,6 +48,7 @@ class ExpiryWheel {
 
   alloc::Arena* arena_;
   std::uint32_t time_ = 1;  ///< seconds before this one are done
+  std::uint32_t hand_ = 0;  ///< in its slot: the page to go on with; 0: the slot was not begun
   std::array<std::uint32_t, slots> heads_{};
 };
 

@@ -1,6 +1,6 @@
 // Item: the bytes of one item and of one piece of a long value, inside a chunk of alloc/.
 //
-//   item    0        24        +8          +4             +8                    key    value
+//   item    0        12        +8          +4             +8                    key    value
 //           +--------+---------+-----------+--------------+---------------------+------+---------+
 //           | header | CAS     | client    | value bytes, | key                 | value          |
 //           |        | if has  | flags, if | first piece, | key_bytes           | inline_bytes   |
@@ -12,8 +12,9 @@
 //           +----------------------+----------------------------+
 //
 // A value is inline while the whole item fits in inline_item_bytes_max, else it lies in pieces and
-// inline_bytes is 0. An item therefore costs 24 bytes, 2 for its slot and 3 to 4 in the index; 8
-// more once somebody asks for its CAS value, 4 for client flags other than 0.
+// inline_bytes is 0. An item therefore costs 12 bytes, 2 for its slot, about 7.5 in the index and
+// about 5.5 in the access log; 8 more once somebody asks for its CAS value, 4 for client flags
+// other than 0.
 //
 // Integers are in the machine's order and at even addresses only (packed).
 
@@ -33,16 +34,15 @@ using alloc::Handle;
 using alloc::Kind;
 
 struct __attribute__((packed, aligned(2))) ItemHeader {
-  std::uint32_t lru_previous;  ///< towards the most recent
-  std::uint32_t lru_next;      ///< towards the least recent
-  std::uint32_t hash_next;
+  std::uint32_t place_low;  ///< in the access log; see Item::place
   std::uint32_t expiry;
-  std::uint32_t last_access;
-  std::uint16_t inline_bytes;
+  std::uint16_t inline_bytes : 10;
+  std::uint16_t place_high : 2;
+  std::uint16_t second : 4;  ///< of the last access, its low bits
   std::uint8_t key_bytes;
   std::uint8_t bits;
 };
-static_assert(sizeof(ItemHeader) == 24);
+static_assert(sizeof(ItemHeader) == 12);
 
 struct __attribute__((packed, aligned(2))) SplitValue {
   std::uint32_t bytes;
@@ -72,6 +72,7 @@ inline constexpr std::uint8_t layout = has_cas | has_flags | split;
 /// a page well (14 of them leave at most 6%), large enough that most values of a cache are read in
 /// one go.
 inline constexpr std::size_t inline_item_bytes_max = 576;
+static_assert(inline_item_bytes_max < 1024, "inline_bytes has 10 bits");
 
 /// A piece is not made smaller than this unless the value ends, so that its 12 bytes of header and
 /// slot stay below 3%.
@@ -97,6 +98,16 @@ class Item {
   void set(std::uint8_t bit) const { header().bits |= bit; }
   void clear(std::uint8_t bit) const {
     header().bits = static_cast<std::uint8_t>(header().bits & ~bit);
+  }
+
+  /// Where the item stands in the access log: a page and an entry in it, 34 bits.
+  [[nodiscard]] std::uint64_t place() const {
+    return std::uint64_t{header().place_high} << 32 | header().place_low;
+  }
+  void set_place(std::uint64_t place, std::uint32_t second) const {
+    header().place_low = static_cast<std::uint32_t>(place);
+    header().place_high = static_cast<std::uint16_t>(place >> 32) & 3;
+    header().second = static_cast<std::uint16_t>(second) & 15;
   }
 
   [[nodiscard]] std::size_t chunk_bytes() const {

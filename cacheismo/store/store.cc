@@ -39,7 +39,10 @@ std::optional<ItemView> Store::get(const Key& key, Seconds now) {
 
 std::optional<ItemView> Store::peek(const Key& key, Seconds now) {
   const Handle handle = body_->find(key, now);
-  return handle ? std::optional(body_->table.view(handle)) : std::nullopt;
+  if (!handle) return std::nullopt;
+  ItemView view = body_->table.view(handle);
+  body_->table.tell_last_access(view);
+  return view;
 }
 
 std::optional<ItemView> Store::touch(const Key& key, Seconds expiry, Seconds now) {
@@ -69,6 +72,7 @@ MetaGet Store::meta_get(const Key& key, const MetaGetRule& rule, Seconds now) {
   }
   result.hit = true;
   result.before = table.view(handle);
+  if (rule.last_access) table.tell_last_access(result.before);
   if (rule.new_expiry) table.set_expiry(handle, *rule.new_expiry);
   const Item item = table.item(handle);
   result.token_sent = item.has(bits::token_sent);
@@ -222,20 +226,21 @@ std::uint64_t Store::scan(std::uint64_t cursor, std::uint32_t items_max, Visitor
                           Seconds now) {
   body_->begin_verb(now);
   const Table& table = body_->table;
-  body_->table.hold_shape(Seconds{now.value + 60});
   std::uint32_t seen = 0;
-  auto bucket = static_cast<std::uint32_t>(cursor);
-  for (; bucket < table.index().buckets() && seen < items_max; ++bucket) {
-    for (Handle handle = table.index().head(bucket); handle;
-         handle = Handle{table.item(handle).header().hash_next}) {
+  auto line = static_cast<std::uint32_t>(cursor);
+  for (; line < table.index().lines() && seen < items_max; ++line) {
+    table.index().for_each(line, [&](Handle handle) {
       ++seen;
       const std::uint32_t expiry = table.item(handle).header().expiry;
-      if (expiry == 0 || expiry > now.value) visitor.visit(table.view(handle));
-    }
+      if (expiry != 0 && expiry <= now.value) return;
+      ItemView view = table.view(handle);
+      table.tell_last_access(view);
+      visitor.visit(view);
+    });
   }
-  if (bucket < table.index().buckets()) return bucket;
-  body_->table.hold_shape(never);
-  return 0;
+  if (line >= table.index().lines()) line = 0;
+  body_->table.scanned(static_cast<std::uint32_t>(cursor), line);
+  return line;
 }
 
 StoreStats Store::stats() const { return body_->table.stats(); }

@@ -71,6 +71,7 @@ class ItemView {
   [[nodiscard]] std::uint64_t value_bytes() const { return value_bytes_; }
   [[nodiscard]] std::uint32_t client_flags() const { return client_flags_; }
   [[nodiscard]] Seconds expiry() const { return expiry_; }
+  /// Told by peek() and scan(), and by meta_get() where asked for; else 0.
   [[nodiscard]] Seconds last_access() const { return last_access_; }
   /// The CAS value as far as one was assigned, 0 if not; Store::cas() assigns one.
   [[nodiscard]] std::uint64_t assigned_cas() const { return cas_; }
@@ -132,7 +133,8 @@ struct Pin {
 };
 
 struct MetaGetRule {
-  bool bump = true;  ///< false: leave recency, `fetched` and last access
+  bool bump = true;          ///< false: leave recency, `fetched` and last access
+  bool last_access = false;  ///< l: tell it, in MetaGet::before
   /// N: on a miss create an empty item with this expiry
   std::optional<Seconds> vivify = std::nullopt;
   /// R: win when less than this is left
@@ -191,6 +193,7 @@ struct StoreStats {
   std::uint64_t pinned_bytes = 0;  ///< gauge: held by pins of items that are gone
   std::uint64_t draft_bytes = 0;   ///< gauge: held by drafts
   std::uint64_t index_bytes = 0;
+  std::uint64_t log_bytes = 0;    ///< gauge: the access log, which keeps the order of use
   std::uint64_t total_items = 0;  ///< items ever stored
   std::uint64_t evictions = 0;
   std::uint64_t evicted_bytes = 0;  ///< key + value + overhead of these
@@ -202,6 +205,7 @@ struct StoreStats {
   std::uint64_t bytes_copied = 0;       ///< by compaction
   std::uint64_t flushed_reclaimed = 0;  ///< flushed items whose memory came back
   std::uint64_t index_steps = 0;        ///< the index grew or shrank by one step of its own
+  std::uint64_t log_steps = 0;          ///< entries that the access log's compaction looked at
   // How many items went for one store (a draft's windows and its commit are one), and how many of
   // these after as many bytes were freed as the new item comes to. p999: in all but one of 1000.
   std::uint64_t evictions_per_put_max = 0;
@@ -225,9 +229,9 @@ class Store {
   // ---- Keys -------------------------------------------------------------------------------------
 
   [[nodiscard]] Key key(Bytes bytes) const;
-  /// Brings the index line of `key` into the cache; call it for a batch before the look-ups.
+  /// Brings the index lines of `key` into the cache; call it for a batch before the look-ups.
   void prefetch(const Key& key) const;
-  /// The same for a batch about to be looked up, and the items that the lines point at: their
+  /// The same for a batch about to be looked up, and the items that the lines name: their
   /// misses overlap. Best with 8 to 32 keys.
   void prefetch(std::span<const Key> keys) const;
 

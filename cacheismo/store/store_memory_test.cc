@@ -29,7 +29,8 @@ class FullStore {
                                                   .hash_seed = 1,
                                                   .evict = false});
     EXPECT_EQ(put("target", target_value), Outcome::stored);
-    for (const std::size_t size : {std::size_t{300}, std::size_t{20}, std::size_t{0}}) {
+    // So large that the items of other sizes, too, come into the same page of the access log.
+    for (const std::size_t size : {std::size_t{400}, std::size_t{20}, std::size_t{0}}) {
       while (put(name(filled_), std::string(size, 'x')) == Outcome::stored) ++filled_;
     }
     // Spread over the pages: from the first items on, every 90th.

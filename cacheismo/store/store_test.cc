@@ -145,11 +145,11 @@ TEST_F(StoreTest, MetaGetTellsTheStateBeforeItsOwnAccess) {
   put("k", "v");
   now_ = Seconds{107};
   EXPECT_FALSE(meta("k", {.bump = false}).item.fetched());
-  const MetaGet first = meta("k");
+  const MetaGet first = meta("k", {.last_access = true});
   EXPECT_FALSE(first.before.fetched());
   EXPECT_EQ(first.before.last_access(), Seconds{100});
   now_ = Seconds{109};
-  const MetaGet second = meta("k", {.new_expiry = Seconds{500}});
+  const MetaGet second = meta("k", {.last_access = true, .new_expiry = Seconds{500}});
   EXPECT_TRUE(second.before.fetched());
   EXPECT_EQ(second.before.last_access(), Seconds{107});
   EXPECT_EQ(second.before.expiry(), never);

@@ -10,8 +10,8 @@ namespace cacheismo::store {
 Table::Table(std::span<char> region, const StoreOptions& options)
     : arena_(region.first(static_cast<std::size_t>(options.limit_bytes)), 1, chunk_bytes),
       index_(arena_, options.hash_seed),
-      live_(arena_),
-      dead_(arena_),
+      live_(arena_, true),
+      dead_(arena_, false),
       wheel_(arena_),
       pieces_(arena_),
       evict_(options.evict),
@@ -41,10 +41,8 @@ Handle Table::find(const Key& key) {
 }
 
 void Table::touch_recency(Handle handle, Seconds now, bool fetched) {
-  const Item touched = item(handle);
-  touched.header().last_access = now.value;
-  if (fetched) touched.set(bits::fetched);
-  live_.bump(handle);
+  if (fetched) item(handle).set(bits::fetched);
+  live_.bump(handle, now);
 }
 
 void Table::set_expiry(Handle handle, Seconds expiry) {
@@ -70,23 +68,26 @@ Handle Table::make(const Key& key, const ItemSpec& spec, std::uint8_t layout,
   if (spec.client_flags != 0) layout |= bits::has_flags;
   // Before the item exists, so that making room for a page of the index cannot touch it.
   if (index_.wants_growth()) grow_index();
+  if (!live_.has_room() && !grow_log()) return Handle{};
   const auto taken = take(Kind::item, item_bytes(layout, key.bytes.size(), inline_bytes));
   if (!taken) return Handle{};
   const Item made = item(*taken);
-  made.header() = ItemHeader{.lru_previous = 0,
-                             .lru_next = 0,
-                             .hash_next = 0,
+  made.header() = ItemHeader{.place_low = 0,
                              .expiry = spec.expiry.value,
-                             .last_access = now.value,
-                             .inline_bytes = static_cast<std::uint16_t>(inline_bytes),
+                             .inline_bytes = static_cast<std::uint16_t>(inline_bytes & 1023),
+                             .place_high = 0,
+                             .second = 0,
                              .key_bytes = static_cast<std::uint8_t>(key.bytes.size()),
                              .bits = static_cast<std::uint8_t>(layout | spec.state)};
   if (spec.cas != 0) made.set_cas(spec.cas);
   made.set_client_flags(spec.client_flags);
   if ((layout & bits::split) != 0) made.split() = split;
   std::memcpy(const_cast<char*>(made.key().data()), key.bytes.data(), key.bytes.size());
-  index_.insert(*taken, key.hash);
-  live_.push_front(*taken);
+  if (!insert(*taken, key.hash)) {
+    arena_.release(*taken);
+    return Handle{};
+  }
+  live_.append(*taken, now);
   wheel_.note(taken->page(), spec.expiry);
   live_bytes_ += footprint_of(*taken);
   user_bytes_ += key.bytes.size() + made.value_bytes();
@@ -104,7 +105,7 @@ bool Table::rewrite(Handle handle, const ItemSpec& spec, std::size_t value_bytes
   const std::size_t fixed = item_bytes(layout, old.header().key_bytes, 0);
   if (alloc::even(fixed + value_bytes) != alloc::even(fixed + before)) return false;
   ItemHeader& header = old.header();
-  header.inline_bytes = static_cast<std::uint16_t>(value_bytes);
+  header.inline_bytes = static_cast<std::uint16_t>(value_bytes & 1023);
   header.bits = static_cast<std::uint8_t>(layout | spec.state);
   if (spec.cas != 0) old.set_cas(spec.cas);
   old.set_client_flags(spec.client_flags);
@@ -131,7 +132,6 @@ Handle Table::assign_cas(Handle handle, std::uint64_t cas) {
     unpin(handle);
     return Handle{};
   }
-  live_.settle();
   const Item from = item(handle);
   char* to = arena_.chunk(*taken);
   const std::size_t tail = from.chunk_bytes() - sizeof(ItemHeader);
@@ -162,6 +162,16 @@ void Table::drop(Handle handle) {
   if (!item(handle).has(bits::pinned)) return free_memory(handle);
   pins_[handle.value].orphan = true;
   orphan_bytes_ += footprint_of(handle);
+}
+
+void Table::succeed(Handle old, Handle successor) {
+  drop(old);
+  if (!walks_.any()) return;
+  const std::uint64_t hash = index_.hash(item(successor).key());
+  const bool found = index_.remove(successor, hash);
+  CHECK(found);
+  const bool placed = index_.insert(successor, hash);
+  CHECK(placed);
 }
 
 void Table::drop_dead(Handle handle) {
@@ -220,8 +230,7 @@ void Table::unpin(Handle handle) {
 // --------------------------------------------------------------------------------------
 
 void Table::flush() {
-  live_.absorb(dead_);
-  std::swap(live_, dead_);
+  dead_.absorb(live_);
   index_.reset();
   live_bytes_ = 0;
   user_bytes_ = 0;
@@ -236,8 +245,8 @@ void Table::reclaim_expired(std::uint32_t number, Seconds now, std::uint32_t& le
     const Seconds expiry{item(handle).header().expiry};
     if (expiry == never) continue;
     if (left > 0 && expiry <= now) {
-      const Key key{item(handle).key(), index_.hash(item(handle).key())};
-      if (index_.find(key) != handle) continue;  // dead or an orphan: others reclaim it
+      if (!index_.contains(handle, index_.hash(item(handle).key())))
+        continue;  // dead or an orphan: others reclaim it
       count_reclaimed(item(handle));
       --left;
       drop(handle);
@@ -249,19 +258,20 @@ void Table::reclaim_expired(std::uint32_t number, Seconds now, std::uint32_t& le
 }
 
 bool Table::maintain(Budget budget, Seconds now) {
+  if (walks_.any()) walks_.hold(now, index_);
   std::uint32_t left = budget.items;
-  while (left > 0 && dead_.tail()) {
-    drop_dead(dead_.tail());
+  while (left > 0 && dead_.live() > 0) {
+    drop_dead(dead_.oldest());
     --left;
   }
   while (left > 0) {
-    const auto page = wheel_.take_due(now);
+    const auto page = wheel_.take_due(now, left);
     if (!page) break;
-    --left;
     reclaim_expired(*page, now, left);
   }
   // A scan that is under way would miss what a merge moves behind it.
-  for (; left > 0 && now >= keep_buckets_until_ && index_.wants_shrinking(); --left) merge_one();
+  for (; left > 0 && !walks_.any() && index_.wants_shrinking(); --left)
+    if (!merge_one()) break;
   while (left > 0 && give_back_index_page()) --left;
   return left == 0;
 }
@@ -273,21 +283,24 @@ ItemView Table::view(Handle handle) const {
   const Item seen = item(handle);
   ItemView view;
   view.key_ = seen.key();
-  view.in_pieces_ = seen.has(bits::split);
-  if (!view.in_pieces_) {
-    const MutableBytes value = seen.inline_value();
-    view.value_ = Bytes(value.data(), value.size());
+  view.value_bytes_ = seen.header().inline_bytes;
+  view.value_ = Bytes(view.key_.data() + view.key_.size(), view.value_bytes_);
+  if (seen.has(bits::layout)) [[unlikely]] {
+    view.in_pieces_ = seen.has(bits::split);
+    view.value_bytes_ = seen.value_bytes();
+    view.cas_ = seen.cas();
+    view.client_flags_ = seen.client_flags();
   }
-  view.value_bytes_ = seen.value_bytes();
-  view.cas_ = seen.cas();
   view.handle_ = handle.value;
-  view.client_flags_ = seen.client_flags();
   view.expiry_ = Seconds{seen.header().expiry};
-  view.last_access_ = Seconds{seen.header().last_access};
   view.fetched_ = seen.has(bits::fetched);
   view.stale_ = seen.has(bits::stale);
   view.token_sent_ = seen.has(bits::token_sent);
   return view;
+}
+
+void Table::tell_last_access(ItemView& view) const {
+  view.last_access_ = live_.last_access(Handle{view.handle_});
 }
 
 void Table::reset_counters() {
@@ -309,6 +322,8 @@ StoreStats Table::stats() const {
   stats.pinned_bytes = orphan_bytes_;
   stats.draft_bytes = draft_bytes_;
   stats.index_bytes = std::uint64_t{arena_.floor_pages()} * alloc::page_bytes;
+  stats.log_bytes = std::uint64_t{live_.pages() + dead_.pages()} * alloc::page_bytes;
+  stats.log_steps = live_.compacted();
   return stats;
 }
 

@@ -32,44 +32,74 @@ std::optional<std::string> Table::audit_item(Handle handle) const {
   return std::nullopt;
 }
 
-std::optional<std::string> Table::audit() {
-  live_.settle();
-  if (auto found = arena_.audit()) return found;
-  if (auto found = wheel_.audit()) return found;
-  std::uint64_t indexed = 0;
-  for (std::uint32_t bucket = 0; bucket < index_.buckets(); ++bucket) {
-    for (Handle handle = index_.head(bucket); handle;
-         handle = Handle{item(handle).header().hash_next}) {
-      const Key key{item(handle).key(), index_.hash(item(handle).key())};
-      if (index_.find(key) != handle) return broken("item in a foreign bucket, or twice", handle);
-      if (++indexed > index_.items()) return broken("a chain does not end", handle);
+Table::Census Table::chunks_of(Handle handle) const {
+  Census owned{.items = 1, .pieces = 0, .pinned = 0};
+  const Item counted = item(handle);
+  if (counted.has(bits::split)) {
+    for (Handle piece{counted.split().first}; piece;
+         piece = Handle{pieces_.at(piece).header().next})
+      ++owned.pieces;
+  }
+  if (counted.has(bits::pinned)) owned.pinned = 1 + owned.pieces;
+  return owned;
+}
+
+Table::Census Table::chunks_in_pages() const {
+  Census found;
+  for (std::uint32_t number = arena_.floor_pages(); number < arena_.page_count(); ++number) {
+    if (arena_.untouched(number) || arena_.claimed(number)) continue;
+    const alloc::Page page = arena_.page(number);
+    for (std::uint32_t slot = 0; slot < page.header().slot_count; ++slot) {
+      if (!page.used(slot)) continue;
+      ++(page.kind(slot) == Kind::item ? found.items : found.pieces);
+      if (page.pinned(slot)) ++found.pinned;
     }
   }
-  if (indexed != index_.items()) return "index counts other items than it holds";
-  std::uint64_t listed = 0;
+  return found;
+}
+
+std::optional<std::string> Table::audit(std::uint64_t draft_pieces) {
+  if (auto found = arena_.audit()) return found;
+  if (auto found = wheel_.audit()) return found;
+  if (auto found = index_.audit()) return found;
+  if (auto found = live_.audit()) return found;
+  if (auto found = dead_.audit()) return found;
+  std::uint64_t indexed = 0;
   std::uint64_t bytes = 0;
   std::uint64_t user_bytes = 0;
-  Handle previous;
-  for (Handle handle = live_.head(); handle; handle = Handle{item(handle).header().lru_next}) {
-    if (item(handle).header().lru_previous != previous.value)
-      return broken("bad back link", handle);
-    if (auto found = audit_item(handle)) return found;
-    if (++listed > indexed) return broken("live list longer than the index", handle);
-    bytes += footprint_of(handle);
-    user_bytes += item(handle).header().key_bytes + item(handle).value_bytes();
-    previous = handle;
+  Census owned{.items = 0, .pieces = draft_pieces, .pinned = draft_pieces};
+  std::optional<std::string> wrong;
+  for (std::uint32_t line = 0; line < index_.lines() && !wrong; ++line) {
+    index_.for_each(line, [&](Handle handle) {
+      ++indexed;
+      if (!wrong) wrong = audit_item(handle);
+      if (!wrong) owned += chunks_of(handle);
+      bytes += footprint_of(handle);
+      user_bytes += item(handle).header().key_bytes + item(handle).value_bytes();
+    });
   }
-  if (previous != live_.tail()) return "live list does not end at its tail";
-  if (listed != indexed) return "live list shorter than the index";
+  if (wrong) return wrong;
+  if (live_.live() != indexed) return "the live log and the index hold other items";
+  if (live_.pages() + dead_.pages() != arena_.stats().claimed_pages)
+    return "a claimed page is in no log";
   if (bytes != live_bytes_) return "bytes counted and bytes held differ";
   if (user_bytes != user_bytes_) return "user bytes counted and held differ";
   std::uint64_t orphan_bytes = 0;
   for (const auto& [value, pin] : pins_) {
     if (!item(Handle{value}).has(bits::pinned))
       return broken("pin of an unpinned item", Handle{value});
-    if (pin.orphan) orphan_bytes += footprint_of(Handle{value});
+    if (!pin.orphan) continue;
+    orphan_bytes += footprint_of(Handle{value});
+    owned += chunks_of(Handle{value});
   }
   if (orphan_bytes != orphan_bytes_) return "orphans' bytes counted and held differ";
+  for (Handle handle = dead_.oldest(); handle; handle = dead_.after(handle)) {
+    if (index_.contains(handle, index_.hash(item(handle).key())))
+      return broken("a dead item is in the index", handle);
+    owned += chunks_of(handle);
+  }
+  if (const Census found = chunks_in_pages(); found != owned)
+    return "the pages hold " + found.text() + ", their owners " + owned.text();
   return std::nullopt;
 }
 

@@ -92,15 +92,13 @@ bool Table::move_chunk(Handle from) {
   const Kind kind = arena_.kind(from);
   const std::size_t bytes = chunk_bytes(kind, arena_.chunk(from));
   if (kind == Kind::item) {
-    const Bytes key = item(from).key();
-    if (index_.find(Key{key, index_.hash(key)}) != from) {
+    if (!index_.contains(from, index_.hash(item(from).key()))) {
       drop_dead(from);
       return true;
     }
   }
   const auto to = arena_.take(kind, bytes);
   if (!to) return false;
-  live_.settle();
   std::memcpy(arena_.chunk(*to), arena_.chunk(from), bytes);
   counters_.bytes_copied += bytes;
   if (kind == Kind::item) {
@@ -123,7 +121,7 @@ void Table::move_item_links(Handle from, Handle to) {
   const Item moved = item(to);
   const bool indexed = index_.moved(from, to, index_.hash(moved.key()));
   CHECK(indexed);
-  live_.moved(from, to);
+  live_.moved(to);
   wheel_.note(to.page(), Seconds{moved.header().expiry});
   if (moved.has(bits::split)) pieces_.at(Handle{moved.split().first}).header().previous = to.value;
 }
@@ -131,17 +129,16 @@ void Table::move_item_links(Handle from, Handle to) {
 bool Table::evict_one() {
   // As an insert may add a bucket, an eviction takes one away where there are too many: when larger
   // items take the place of small ones the index shrinks as they come.
-  if (now_ >= keep_buckets_until_ && index_.wants_shrinking()) merge_one();
+  if (!walks_.any() && index_.wants_shrinking()) static_cast<void>(merge_one());
   if (give_back_index_page()) return true;
-  if (dead_.tail()) {
-    drop_dead(dead_.tail());
+  if (dead_.live() > 0) {
+    drop_dead(dead_.oldest());
     return true;
   }
   if (!evict_) return false;
-  Handle victim = live_.tail();
-  // Readers hold what they have just asked for, so pinned items are rarely near the tail.
-  while (victim && item(victim).has(bits::pinned))
-    victim = Handle{item(victim).header().lru_previous};
+  Handle victim = live_.oldest();
+  // Readers hold what they have just asked for, so pinned items are rarely among the oldest.
+  while (victim && item(victim).has(bits::pinned)) victim = live_.after(victim);
   if (!victim) return false;
   victims_[victims_noted_++ % victims_.size()] = victim.page();
   if (expired(item(victim))) {
@@ -232,6 +229,7 @@ bool Table::make_room_for(Handle from) {
 
 bool Table::vacate(std::uint32_t number) {
   if (arena_.untouched(number)) return true;
+  if (arena_.claimed(number) && !vacate_log_page(number)) return false;
   if (arena_.pinned(number)) return false;
   arena_.unbin(number);
   const alloc::Page page = arena_.page(number);
@@ -245,6 +243,62 @@ bool Table::vacate(std::uint32_t number) {
     if (page.header().slot_count == 0) break;
   }
   wheel_.forget(number);
+  return true;
+}
+
+std::optional<std::uint32_t> Table::empty_page() {
+  if (const auto page = arena_.claim_empty()) {
+    wheel_.forget(*page);
+    return page;
+  }
+  const auto roomiest = arena_.roomiest();
+  for (const std::uint32_t page : {roomiest.value_or(0), live_.oldest().page()}) {
+    if (page == 0 || !arena_.binned(page) || !vacate(page)) continue;
+    arena_.claim(page);
+    return page;
+  }
+  return std::nullopt;
+}
+
+bool Table::vacate_log_page(std::uint32_t number) {
+  auto fresh = empty_page();
+  while (!fresh) {
+    if (!evict_one()) return false;
+    fresh = empty_page();
+  }
+  // It may have been given back for what went meanwhile.
+  if (arena_.claimed(number))
+    AccessLog::relocate(number, *fresh, live_, dead_);
+  else
+    arena_.give_back(*fresh);
+  return true;
+}
+
+bool Table::grow_log() {
+  while (!live_.has_room()) {
+    work_.needed_bytes += alloc::page_bytes;
+    if (const auto page = empty_page())
+      live_.add_page(*page);
+    else if (!evict_one())
+      return false;
+  }
+  return true;
+}
+
+bool Table::insert(Handle handle, std::uint64_t hash) {
+  // Lines are never so full that none of some hundred entries could make place; but if they were,
+  // one that stands in the way goes.
+  while (!index_.insert(handle, hash)) {
+    Handle victim;
+    for (const std::uint32_t line : index_.lines_of(hash)) {
+      index_.for_each(line, [&](Handle other) {
+        if (!item(other).has(bits::pinned)) victim = other;
+      });
+    }
+    if (!victim) return false;
+    ++counters_.evictions;
+    drop(victim);
+  }
   return true;
 }
 
@@ -262,14 +316,14 @@ void Table::grow_index() {
   }
 }
 
-void Table::merge_one() {
-  index_.merge_one();
+bool Table::merge_one() {
   ++counters_.index_steps;
+  return index_.merge_one();
 }
 
 bool Table::give_back_index_page() {
-  const std::uint64_t without = std::uint64_t{arena_.floor_pages() - 1} * Index::buckets_per_page;
-  if (without < index_.buckets()) return false;
+  const std::uint64_t without = std::uint64_t{arena_.floor_pages() - 1} * Index::lines_per_page;
+  if (without < index_.lines()) return false;
   arena_.lower_floor();
   return true;
 }
