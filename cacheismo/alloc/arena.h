@@ -61,6 +61,7 @@ class Arena {
   void prefetch_slot(Handle handle) const {
     __builtin_prefetch(page(handle.page()).slot_address(handle.slot()));
   }
+  void prefetch_header(std::uint32_t page) const { __builtin_prefetch(&headers_[page]); }
   void prefetch_chunk(Handle handle) const { __builtin_prefetch(chunk(handle)); }
   [[nodiscard]] char* floor_base() const { return base_; }
   [[nodiscard]] std::uint32_t floor_pages() const { return floor_; }

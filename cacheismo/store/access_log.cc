@@ -19,8 +19,11 @@ Handle AccessLog::oldest() {
     for (; cursor_.index < count; ++cursor_.index) {
       if (!names_item(entry[cursor_.index])) continue;
       // Who evicts one will evict the next.
-      if (cursor_.index + 8 < count && names_item(entry[cursor_.index + 8]))
-        arena_->prefetch_slot(Handle{entry[cursor_.index + 8]});
+      if (cursor_.index + 8 < count && names_item(entry[cursor_.index + 8])) {
+        const Handle later{entry[cursor_.index + 8]};
+        arena_->prefetch_slot(later);
+        arena_->prefetch_header(later.page());
+      }
       if (cursor_.index + 4 < count && names_item(entry[cursor_.index + 4]))
         arena_->prefetch_chunk(Handle{entry[cursor_.index + 4]});
       return Handle{entry[cursor_.index]};

@@ -140,6 +140,8 @@ bool Table::evict_one() {
   // Readers hold what they have just asked for, so pinned items are rarely among the oldest.
   while (victim && item(victim).has(bits::pinned)) victim = live_.after(victim);
   if (!victim) return false;
+  // Who evicts one will evict the next: its item has been asked for, its lines can be now.
+  if (const Handle next = live_.after(victim)) index_.prefetch(index_.hash(item(next).key()));
   victims_[victims_noted_++ % victims_.size()] = victim.page();
   if (expired(item(victim))) {
     count_reclaimed(item(victim));
