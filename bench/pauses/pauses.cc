@@ -149,6 +149,7 @@ class Stage {
     row.max.pages_moved = std::max(row.max.pages_moved, after.pages_moved - before.pages_moved);
     row.max.bytes_copied = std::max(row.max.bytes_copied, after.bytes_copied - before.bytes_copied);
     row.max.index_steps = std::max(row.max.index_steps, after.index_steps - before.index_steps);
+    row.max.log_steps = std::max(row.max.log_steps, after.log_steps - before.log_steps);
   }
 
   std::uint64_t items_;

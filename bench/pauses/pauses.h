@@ -27,6 +27,7 @@ struct Work {
   std::uint64_t pages_moved = 0;
   std::uint64_t bytes_copied = 0;
   std::uint64_t index_steps = 0;
+  std::uint64_t log_steps = 0;  ///< entries of the access log looked at
 };
 
 enum class Verb : std::uint8_t { get, put, remove, flush, maintain };

@@ -134,7 +134,8 @@ inline constexpr Duration upkeep_interval = std::chrono::milliseconds(100);
 /// Upkeep that has more to do goes on after this pause, in which requests are served.
 inline constexpr Duration busy_upkeep_interval = std::chrono::milliseconds(1);
 
-/// Items that one run of upkeep reclaims or moves: about 0.1 ms.
+/// What one run of upkeep may do, in items of a flush that it reclaims (store::Budget): 0.05 to 0.1
+/// ms, so that a request waits no longer for it.
 inline constexpr std::uint32_t upkeep_items = 512;
 
 // ---- Relations ---------------------------------------------------------------------------------

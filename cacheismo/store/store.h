@@ -179,9 +179,11 @@ struct RemoveRule {
   std::optional<Seconds> new_expiry = std::nullopt;  ///< md T, with invalidate or clear_value
 };
 
-/// What maintain() may do before it returns.
+/// What maintain() may do before it returns. A flushed item that is reclaimed counts as one.
 struct Budget {
-  std::uint32_t items = 0;  ///< items reclaimed or moved
+  std::uint32_t items = 0;
+  static constexpr std::uint32_t expired_item = 2;  ///< it is found in the index first
+  static constexpr std::uint32_t index_line = 12;   ///< its ten items are read, and placed anew
 };
 
 /// Plain counters since construction or reset; gauges are computed on request.

@@ -248,7 +248,7 @@ void Table::reclaim_expired(std::uint32_t number, Seconds now, std::uint32_t& le
       if (!index_.contains(handle, index_.hash(item(handle).key())))
         continue;  // dead or an orphan: others reclaim it
       count_reclaimed(item(handle));
-      --left;
+      left -= std::min(left, Budget::expired_item);
       drop(handle);
     } else if (earliest == never || expiry < earliest) {
       earliest = expiry;
@@ -270,8 +270,8 @@ bool Table::maintain(Budget budget, Seconds now) {
     reclaim_expired(*page, now, left);
   }
   // A scan that is under way would miss what a merge moves behind it.
-  for (; left > 0 && !walks_.any() && index_.wants_shrinking(); --left)
-    if (!merge_one()) break;
+  while (left > 0 && !walks_.any() && index_.wants_shrinking() && merge_one())
+    left -= std::min(left, Budget::index_line);
   while (left > 0 && give_back_index_page()) --left;
   return left == 0;
 }
