@@ -17,7 +17,7 @@ constexpr std::size_t piece_overhead = sizeof(PieceHeader) + alloc::slot_bytes +
 /// After so many evictions that freed enough in sum and still no run for a piece, shorter ones will
 /// do: what lies scattered in packed pages is then used up first.
 constexpr std::uint32_t patience = 3;
-constexpr std::size_t short_piece_bytes = 96;
+constexpr std::size_t short_piece_bytes = 64;
 
 constexpr std::size_t half_page = alloc::page_bytes / 2;
 
