@@ -23,6 +23,8 @@ void expect_reached(const std::vector<Mix>& mixes) {
 
 TEST(Density, ShortItems) { expect_reached(short_items()); }
 
+TEST(Density, ShortItemsWithCasValues) { expect_reached(with_cas()); }
+
 TEST(Density, FortySizesFromOneKilobyteTo900) { expect_reached(sweep()); }
 
 TEST(Density, SizesThatMix) { expect_reached(mixtures()); }

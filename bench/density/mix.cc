@@ -48,6 +48,18 @@ std::vector<Mix> short_items() {
   for (const Floor floor : {Floor{75, 0.70}, {100, 0.75}, {200, 0.84}, {375, 0.90}, {512, 0.91}}) {
     mixes.push_back(fixed(floor.item_bytes));
     mixes.back().density_min = floor.density;
+    if (floor.item_bytes <= 200) mixes.back().overhead_max = 30;
+  }
+  return mixes;
+}
+
+std::vector<Mix> with_cas() {
+  std::vector<Mix> mixes;
+  for (const std::size_t item_bytes : {75, 100, 200}) {
+    mixes.push_back(fixed(item_bytes));
+    mixes.back().name += " with CAS";
+    mixes.back().cas = true;
+    mixes.back().overhead_max = 36;
   }
   return mixes;
 }

@@ -36,6 +36,8 @@ struct Mix {
 
 /// Short items, where the overhead decides.
 [[nodiscard]] std::vector<Mix> short_items();
+/// Three of these, with every CAS value asked for.
+[[nodiscard]] std::vector<Mix> with_cas();
 /// 40 sizes from 1 KB to 900 KB, among them those that divide a page badly.
 [[nodiscard]] std::vector<Mix> sweep();
 [[nodiscard]] std::vector<Mix> mixtures();

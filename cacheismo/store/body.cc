@@ -77,7 +77,7 @@ void Body::fill(DraftRecord& draft, std::uint64_t offset, Bytes bytes) {
 // -----------------------------------------------------------------------------
 
 Handle Body::write(const Key& key, const ItemSpec& spec, const Source& source, Seconds now) {
-  const auto layout = static_cast<std::uint8_t>((spec.cas != 0 ? bits::has_cas : 0) |
+  const auto layout = static_cast<std::uint8_t>(cas_layout(spec.cas) |
                                                 (spec.client_flags != 0 ? bits::has_flags : 0));
   const std::uint64_t size = source.size();
   if (size <= inline_item_bytes_max &&

@@ -1,6 +1,6 @@
 // Item: the bytes of one item and of one piece of a long value, inside a chunk of alloc/.
 //
-//   item    0        12        +8          +4             +8                    key    value
+//   item    0        12        +6 or 8     +4             +8                    key    value
 //           +--------+---------+-----------+--------------+---------------------+------+---------+
 //           | header | CAS     | client    | value bytes, | key                 | value          |
 //           |        | if has  | flags, if | first piece, | key_bytes           | inline_bytes   |
@@ -13,8 +13,8 @@
 //
 // A value is inline while the whole item fits in inline_item_bytes_max, else it lies in pieces and
 // inline_bytes is 0. An item therefore costs 12 bytes, 2 for its slot, about 7.5 in the index and
-// about 5.5 in the access log; 8 more once somebody asks for its CAS value, 4 for client flags
-// other than 0.
+// about 5.5 in the access log; 6 more once somebody asks for its CAS value (8 for one that a client
+// assigns), 4 for client flags other than 0.
 //
 // Integers are in the machine's order and at even addresses only (packed).
 
@@ -65,8 +65,20 @@ inline constexpr std::uint8_t has_cas = 8;
 inline constexpr std::uint8_t has_flags = 16;
 inline constexpr std::uint8_t split = 32;
 inline constexpr std::uint8_t pinned = 64;
-inline constexpr std::uint8_t layout = has_cas | has_flags | split;
+inline constexpr std::uint8_t wide_cas = 128;
+inline constexpr std::uint8_t layout = has_cas | wide_cas | has_flags | split;
 }  // namespace bits
+
+/// The node's own CAS values count writes and fit in 6 bytes; one that a client assigns may not.
+inline constexpr std::size_t cas_bytes = 6;
+inline constexpr std::size_t wide_cas_bytes = 8;
+
+/// The part of a layout that a CAS value asks for; 0: none yet.
+[[nodiscard]] constexpr std::uint8_t cas_layout(std::uint64_t cas) {
+  if (cas == 0) return 0;
+  return cas >> (8 * cas_bytes) == 0 ? bits::has_cas
+                                     : static_cast<std::uint8_t>(bits::has_cas | bits::wide_cas);
+}
 
 /// Items up to this size, header and key included, stay in one chunk: small enough for them to fill
 /// a page well (14 of them leave at most 6%), large enough that most values of a cache are read in
@@ -80,11 +92,15 @@ inline constexpr std::size_t piece_value_bytes_min = 512;
 
 inline constexpr std::size_t piece_value_bytes_max = alloc::chunk_bytes_max - sizeof(PieceHeader);
 
+[[nodiscard]] constexpr std::size_t cas_bytes_of(std::uint8_t layout) {
+  return ((layout & bits::has_cas) != 0 ? cas_bytes : 0u) +
+         ((layout & bits::wide_cas) != 0 ? wide_cas_bytes - cas_bytes : 0u);
+}
+
 /// Bytes of an item's chunk with these optional parts.
 [[nodiscard]] constexpr std::size_t item_bytes(std::uint8_t layout, std::size_t key_bytes,
                                                std::size_t inline_bytes) {
-  return sizeof(ItemHeader) + ((layout & bits::has_cas) != 0 ? 8u : 0u) +
-         ((layout & bits::has_flags) != 0 ? 4u : 0u) +
+  return sizeof(ItemHeader) + cas_bytes_of(layout) + ((layout & bits::has_flags) != 0 ? 4u : 0u) +
          ((layout & bits::split) != 0 ? sizeof(SplitValue) : 0u) + key_bytes + inline_bytes;
 }
 
@@ -126,11 +142,16 @@ class Item {
   /// 0 while none was assigned.
   [[nodiscard]] std::uint64_t cas() const {
     std::uint64_t value = 0;
-    if (has(bits::has_cas)) std::memcpy(&value, chunk_ + sizeof(ItemHeader), sizeof value);
+    const std::size_t bytes = cas_bytes_of(header().bits);
+    for (std::size_t i = bytes; i-- > 0;)
+      value = value << 8 | static_cast<std::uint8_t>(chunk_[sizeof(ItemHeader) + i]);
     return value;
   }
+  /// Requires a layout that has room for it.
   void set_cas(std::uint64_t value) const {
-    std::memcpy(chunk_ + sizeof(ItemHeader), &value, sizeof value);
+    const std::size_t bytes = cas_bytes_of(header().bits);
+    for (std::size_t i = 0; i < bytes; ++i, value >>= 8)
+      chunk_[sizeof(ItemHeader) + i] = static_cast<char>(value & 0xFF);
   }
   [[nodiscard]] std::uint32_t client_flags() const {
     std::uint32_t value = 0;
@@ -143,7 +164,7 @@ class Item {
 
  private:
   [[nodiscard]] std::size_t flags_offset() const {
-    return sizeof(ItemHeader) + (has(bits::has_cas) ? 8u : 0u);
+    return sizeof(ItemHeader) + cas_bytes_of(header().bits);
   }
   [[nodiscard]] std::size_t key_offset() const { return item_bytes(header().bits, 0, 0); }
 

@@ -141,6 +141,21 @@ TEST_F(StoreTest, AppendKeepsFlagsAndExpiryAndChangesCas) {
   EXPECT_EQ(store_->peek(store_->key("new"), now_)->expiry(), Seconds{150});
 }
 
+TEST_F(StoreTest, ACasValueThatAClientAssignsIsKeptWhole) {
+  constexpr std::uint64_t wide = 0xFEDCBA9876543210;
+  put("k", "value", {.assign_cas = wide});
+  EXPECT_EQ(store_->peek(store_->key("k"), now_)->assigned_cas(), wide);
+  put("n", "value", {.client_flags = 7, .assign_cas = 5});
+  EXPECT_EQ(store_->remove(store_->key("n"), {.assign_cas = wide, .invalidate = true}, now_),
+            Outcome::stored);
+  const auto item = store_->peek(store_->key("n"), now_);
+  EXPECT_EQ(item->assigned_cas(), wide);
+  EXPECT_EQ(item->client_flags(), 7u);
+  EXPECT_TRUE(item->stale());
+  EXPECT_EQ(item->contiguous(), "value");
+  EXPECT_EQ(store_->audit(), std::nullopt);
+}
+
 TEST_F(StoreTest, MetaGetTellsTheStateBeforeItsOwnAccess) {
   put("k", "v");
   now_ = Seconds{107};

@@ -57,14 +57,14 @@ Handle Table::create(const Key& key, const ItemSpec& spec, std::size_t value_byt
 Handle Table::create_split(const Key& key, const ItemSpec& spec, Handle first,
                            std::uint64_t value_bytes, Seconds now) {
   const SplitValue split{static_cast<std::uint32_t>(value_bytes), first.value};
-  const Handle made = make(key, spec, bits::split, 0, split, now);
+  const Handle made = make(key, spec, split_layout, 0, split, now);
   if (made) pieces_.at(first).header().previous = made.value;
   return made;
 }
 
 Handle Table::make(const Key& key, const ItemSpec& spec, std::uint8_t layout,
                    std::size_t inline_bytes, const SplitValue& split, Seconds now) {
-  if (spec.cas != 0) layout |= bits::has_cas;
+  layout |= cas_layout(spec.cas);
   if (spec.client_flags != 0) layout |= bits::has_flags;
   // Before the item exists, so that making room for a page of the index cannot touch it.
   if (index_.wants_growth()) grow_index();
@@ -98,7 +98,7 @@ Handle Table::make(const Key& key, const ItemSpec& spec, std::uint8_t layout,
 bool Table::rewrite(Handle handle, const ItemSpec& spec, std::size_t value_bytes, Seconds now) {
   const Item old = item(handle);
   if (old.has(bits::split | bits::pinned)) return false;
-  const auto layout = static_cast<std::uint8_t>((spec.cas != 0 ? bits::has_cas : 0) |
+  const auto layout = static_cast<std::uint8_t>(cas_layout(spec.cas) |
                                                 (spec.client_flags != 0 ? bits::has_flags : 0));
   if (layout != (old.header().bits & bits::layout)) return false;
   const std::size_t before = old.header().inline_bytes;
@@ -118,15 +118,18 @@ bool Table::rewrite(Handle handle, const ItemSpec& spec, std::size_t value_bytes
 }
 
 Handle Table::assign_cas(Handle handle, std::uint64_t cas) {
-  if (item(handle).has(bits::has_cas)) {
+  const std::uint8_t before = item(handle).header().bits;
+  const auto layout = static_cast<std::uint8_t>(before | cas_layout(cas));
+  if (layout == before) {
     item(handle).set_cas(cas);
     return handle;
   }
+  const std::size_t more = cas_bytes_of(layout) - cas_bytes_of(before);
   // The source must neither move nor be evicted while room is made for its larger copy. A pinned
   // item cannot move at all, so it has no copy; its readers hold its bytes, not its header.
   if (item(handle).has(bits::pinned)) return Handle{};
   pin(handle);
-  const std::size_t bytes = item(handle).chunk_bytes() + 8;
+  const std::size_t bytes = item(handle).chunk_bytes() + more;
   const auto taken = take(Kind::item, bytes);
   if (!taken) {
     unpin(handle);
@@ -134,14 +137,14 @@ Handle Table::assign_cas(Handle handle, std::uint64_t cas) {
   }
   const Item from = item(handle);
   char* to = arena_.chunk(*taken);
-  const std::size_t tail = from.chunk_bytes() - sizeof(ItemHeader);
+  const std::size_t head = sizeof(ItemHeader) + cas_bytes_of(before);
   std::memcpy(to, &from.header(), sizeof(ItemHeader));
-  std::memcpy(to + sizeof(ItemHeader) + 8, arena_.chunk(handle) + sizeof(ItemHeader), tail);
-  item(*taken).set(bits::has_cas);
+  std::memcpy(to + head + more, arena_.chunk(handle) + head, from.chunk_bytes() - head);
+  item(*taken).set(layout & bits::layout);
   item(*taken).clear(bits::pinned);
   item(*taken).set_cas(cas);
   unpin(handle);
-  live_bytes_ += 8;
+  live_bytes_ += more;
   move_item_links(handle, *taken);
   arena_.release(handle);
   return *taken;

@@ -59,6 +59,10 @@ struct ItemSpec {
                      (sizeof(PieceHeader) + alloc::slot_bytes);
 }
 
+/// A long item has room for any CAS value from the start: readers hold it for long, and what they
+/// hold cannot be moved to make room.
+inline constexpr std::uint8_t split_layout = bits::split | bits::has_cas | bits::wide_cas;
+
 /// The layout of a new item, but for a CAS value that it may need.
 [[nodiscard]] constexpr std::uint8_t layout_for(std::uint32_t client_flags, std::size_t key_bytes,
                                                 std::uint64_t value_bytes) {
@@ -66,7 +70,7 @@ struct ItemSpec {
   const bool fits =
       value_bytes <= inline_item_bytes_max &&
       item_bytes(flags, key_bytes, static_cast<std::size_t>(value_bytes)) <= inline_item_bytes_max;
-  return fits ? flags : flags | bits::split | bits::has_cas;
+  return fits ? flags : flags | split_layout;
 }
 
 class Table {
