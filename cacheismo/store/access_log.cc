@@ -126,7 +126,6 @@ void AccessLog::make_spare() {
     else
       CHECK(search_all(false) || search_all(true));
   }
-  forgets_seconds_ = false;
 }
 
 void AccessLog::drop_if_empty(std::uint32_t page) {
@@ -184,7 +183,6 @@ void AccessLog::absorb(AccessLog& other) {
   other.cursor_ = {};
   other.live_ = other.seconds_ = 0;
   other.go_on_in_newest();
-  if (full != 0) drop_if_empty(full);
   if (newest_ != 0) drop_if_empty(newest_);
 }
 
@@ -201,7 +199,8 @@ void AccessLog::relocate(std::uint32_t page, std::uint32_t fresh, AccessLog& liv
                          AccessLog& dead) {
   live.settle();
   if (live.header(page).slot_count != 0) live.end_run();
-  if (!live.arena_->claimed(page)) return;  // it was the one that the run had emptied
+  // The run may have emptied it and given it back.
+  if (!live.arena_->claimed(page)) return live.arena_->give_back(fresh);
   const alloc::PageHeader head = live.header(page);
   alloc::PageHeader& copy = live.header(fresh);
   const std::uint16_t bin = copy.bin;

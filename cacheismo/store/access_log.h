@@ -18,7 +18,8 @@
 //  3. Every page of the chain but the newest and those being compacted has a live entry.
 //  4. With at least wanted_pages() pages some run of up to run_pages_max of them always fits in one
 //     page fewer: an access never has to look for memory.
-//  5. last_access() is exact; only a log that cannot grow (all memory pinned) may forget it.
+//  5. last_access() is exact, unless the log needs a page and finds none even so (all memory is
+//     pinned, or many seconds were said and nothing was stored since): then it may be off.
 //
 // Pages are claimed from the arena. Of a page's header: heap_end = entries, free_bytes = live,
 // hole = seconds, slot_count = 1 in a run, free_slot = 1 if kept for later, earliest_expiry =
@@ -106,7 +107,8 @@ class AccessLog {
   static constexpr std::uint32_t run_pages_max = 8;
   /// Pages that the chain may have above what it wants before they are won back.
   static constexpr std::uint32_t slack_pages = 2;
-  /// Pages that an access looks at in search of a run: all of 16 million items' in a page's time.
+  /// Pages that an access looks at in search of a run, besides a 1024th of all: all of them come
+  /// round before the newest page is full.
   static constexpr std::uint32_t search_pace = 4;
   /// Accesses from one bit of this work to the next: for enough entries that their misses overlap.
   static constexpr std::uint32_t batch = 16;
@@ -127,6 +129,7 @@ class AccessLog {
     Spot to;                  ///< where it goes, never behind `from`
     std::uint32_t from_second = 0;
     std::uint32_t to_second = 0;
+    bool forgets_seconds = false;  ///< there is no room to say them
   };
 
   [[nodiscard]] static std::uint32_t page_of(std::uint64_t place) {
@@ -194,8 +197,9 @@ class AccessLog {
   /// Looks for a run among all pages; false if there is none.
   [[nodiscard]] bool search_all(bool forget_seconds);
   /// The page behind `count` pages that fit in one fewer; 0 if they do not.
-  [[nodiscard]] std::uint32_t end_of_run(std::uint32_t page, std::uint32_t count) const;
-  void begin_run(std::uint32_t page, std::uint32_t end, std::uint32_t count);
+  [[nodiscard]] std::uint32_t end_of_run(std::uint32_t page, std::uint32_t count,
+                                         bool forget_seconds) const;
+  void begin_run(std::uint32_t page, std::uint32_t end, std::uint32_t count, bool forget_seconds);
   void compact(std::uint32_t count);
   /// The entry just before `from` is a second, which holds from there on.
   void take_second();
@@ -225,11 +229,10 @@ class AccessLog {
   std::uint32_t pages_ = 0;
   std::uint32_t spare_ = 0;  ///< the first of the pages kept, chained by wheel_next
   std::uint32_t spares_ = 0;
-  std::uint32_t second_ = 0;      ///< the one that holds at the newest end
-  Spot cursor_;                   ///< no item's entry is older than this
-  std::uint32_t hand_ = 0;        ///< the page where the search goes on
-  std::uint32_t count_ = 2;       ///< pages of the runs that it looks for
-  bool forgets_seconds_ = false;  ///< compaction leaves them out
+  std::uint32_t second_ = 0;  ///< the one that holds at the newest end
+  Spot cursor_;               ///< no item's entry is older than this
+  std::uint32_t hand_ = 0;    ///< the page where the search goes on
+  std::uint32_t count_ = 2;   ///< pages of the runs that it looks for
   Run run_;
   std::uint32_t until_work_ = batch;  ///< accesses
   std::uint64_t compacted_ = 0;

@@ -11,26 +11,27 @@
 
 namespace cacheismo::store {
 
-std::uint32_t AccessLog::end_of_run(std::uint32_t page, std::uint32_t count) const {
+std::uint32_t AccessLog::end_of_run(std::uint32_t page, std::uint32_t count,
+                                    bool forget_seconds) const {
   std::uint32_t needed = 0;
   for (std::uint32_t i = 0; i < count; ++i, page = next(page)) {
     if (page == newest_ || page == 0) return 0;
     const alloc::PageHeader& head = header(page);
-    // A page's start may have to be said where it is none any more.
-    needed += head.free_bytes + (forgets_seconds_ ? 0u : head.hole + 1u);
+    // A page's start may have to be said where it is none any more, but no second for nobody.
+    const std::uint32_t seconds = std::min(head.hole + 1u, std::uint32_t{head.free_bytes});
+    needed += head.free_bytes + (forget_seconds ? 0u : seconds);
   }
   return needed <= (count - 1) * entries_per_page ? page : 0;
 }
 
 void AccessLog::search() {
-  for (std::uint32_t pages = search_pace * batch; pages > 0; --pages) {
+  for (std::uint32_t looks = (search_pace + pages_ / 1024) * batch; looks > 0; --looks) {
     if (hand_ == 0 || hand_ == newest_) {
       hand_ = oldest_;
       count_ = count_ < run_pages_max ? count_ + 1 : 2;
     }
-    if (const std::uint32_t end = end_of_run(hand_, count_)) {
-      begin_run(hand_, end, count_);
-      if (count_ > 2) --count_;
+    if (const std::uint32_t end = end_of_run(hand_, count_, false)) {
+      begin_run(hand_, end, count_, false);
       return;
     }
     hand_ = next(hand_);
@@ -38,26 +39,27 @@ void AccessLog::search() {
 }
 
 bool AccessLog::search_all(bool forget_seconds) {
-  forgets_seconds_ = forget_seconds;
   for (std::uint32_t count = 2; count <= run_pages_max; ++count) {
     for (std::uint32_t page = oldest_; page != 0; page = next(page)) {
-      const std::uint32_t end = end_of_run(page, count);
+      const std::uint32_t end = end_of_run(page, count, forget_seconds);
       if (end == 0) continue;
-      begin_run(page, end, count);
+      begin_run(page, end, count, forget_seconds);
       return true;
     }
   }
   return false;
 }
 
-void AccessLog::begin_run(std::uint32_t page, std::uint32_t end, std::uint32_t count) {
+void AccessLog::begin_run(std::uint32_t page, std::uint32_t end, std::uint32_t count,
+                          bool forget_seconds) {
   run_ = Run{.begin = page,
              .end = end,
              .pace = 2 * count,
              .from = {page, 0},
              .to = {page, 0},
              .from_second = header(page).earliest_expiry,
-             .to_second = 0};
+             .to_second = 0,
+             .forgets_seconds = forget_seconds};
   hand_ = end;
   for (; page != end; page = next(page)) header(page).slot_count = 1;
 }
@@ -71,7 +73,6 @@ void AccessLog::prefetch(std::uint32_t end) const {
 }
 
 void AccessLog::compact(std::uint32_t count) {
-  compacted_ += count;
   settle();
   // Its second was said to the rest of the page when the last call ended.
   if (run_.from.index > 0 && run_.from != run_.to) take_second();
@@ -81,6 +82,7 @@ void AccessLog::compact(std::uint32_t count) {
         std::min({run_.from.index + count, run_.from.index + overlapping, entries_here});
     if (end > run_.from.index) {
       count -= end - run_.from.index;
+      compacted_ += end - run_.from.index;
       prefetch(end);
       compact_to(end);
       continue;
@@ -179,15 +181,18 @@ void AccessLog::note_moved(std::uint32_t count) {
 void AccessLog::move_entry(std::uint32_t entry) {
   const Item item(arena_->chunk(Handle{entry}));
   const std::uint32_t low = item.header().second;
-  const std::uint32_t second = run_.from_second + (low - run_.from_second) % seconds_span;
-  if (run_.to.index > 0 && second - run_.to_second >= seconds_span && !forgets_seconds_) {
-    if (run_.to.index + 1 < entries_per_page)
+  std::uint32_t second = run_.from_second + (low - run_.from_second) % seconds_span;
+  if (run_.to.index > 0 && second - run_.to_second >= seconds_span) {
+    // What is forgotten becomes the latest that can be said, so that seconds still ascend.
+    if (run_.forgets_seconds)
+      second = run_.to_second + seconds_span - 1;
+    else if (run_.to.index + 1 < entries_per_page)
       put(second_mark | second, second);
     else
       leave_page();
   }
   put(entry, second);
-  item.set_place(place_of({run_.to.page, run_.to.index - 1}), low);
+  item.set_place(place_of({run_.to.page, run_.to.index - 1}), second % seconds_span);
 }
 
 void AccessLog::end_run() {

@@ -313,7 +313,10 @@ Outcome Body::remove(const Key& key, const RemoveRule& rule, Seconds now) {
     if (rule.new_expiry) table.set_expiry(old, *rule.new_expiry);
     if (cas != 0) {
       const Handle moved = table.assign_cas(old, cas);
-      if (moved) old = moved;
+      if (moved)
+        old = moved;
+      else if (item.has(bits::has_cas))
+        item.set_cas(++last_cas);  // what the client knows must not match any more
     }
   }
   if (rule.invalidate) {

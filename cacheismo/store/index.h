@@ -109,14 +109,12 @@ class Index {
 
   /// Walks are under way whose next lines are within [low, high]: no entry goes from one of those
   /// or above to a lower line that one of the walks may have behind it. With low = high, the next
-  /// line of the only walk, less than one insert in 1000 into a full index fails.
+  /// line of the only walk, less than one insert in 1000 into a full index fails. low > high: there
+  /// are none.
   void hold(std::uint32_t low, std::uint32_t high) {
     held_low_ = low;
     held_high_ = high;
   }
-  /// true: walks may be anywhere, so no entry goes to a lower line, and one insert in 100 to 1000
-  /// of a full index fails. false: there are none.
-  void hold(bool on) { on ? hold(0, no_line) : hold(no_line, 0); }
 
   /// Forgets every item in O(1): one page of lines is left. The pages above it are the caller's to
   /// give back.

@@ -219,7 +219,7 @@ RC_GTEST_PROP(IndexProperty, AScanSeesWhatIsThereThroughout, (std::uint64_t seed
   for (std::uint64_t i = 0; i < filled; ++i) rig.insert(rig.fresh_key());
   std::unordered_set<std::string> unseen;
   for (const auto& entry : rig.model()) unseen.insert(entry.first);
-  rig.index().hold(true);
+  rig.index().hold(0, ~0u);
   for (std::uint32_t line = 0; line < rig.index().lines(); ++line) {
     rig.index().for_each(line, [&](Handle handle) {
       unseen.erase(std::string(Item(rig.arena().chunk(handle)).key()));
@@ -240,7 +240,7 @@ RC_GTEST_PROP(IndexProperty, AScanSeesWhatIsThereThroughout, (std::uint64_t seed
       }
     }
   }
-  rig.index().hold(false);
+  rig.index().hold(~0u, 0);
   rig.audit();
   RC_ASSERT(unseen.empty());
 }

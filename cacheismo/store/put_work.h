@@ -19,7 +19,7 @@ namespace cacheismo::store {
 
 struct PutWork {
   std::uint64_t needed_bytes =
-      0;  ///< the new item's, headers and slots included; a page of the index
+      0;  ///< the new item's, headers and slots included; pages of index and log
   std::uint64_t freed_bytes = 0;  ///< the same of those that went for it
   std::uint32_t evictions = 0;
   std::uint32_t surplus = 0;  ///< of these, after needed_bytes were freed

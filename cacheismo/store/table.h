@@ -165,6 +165,7 @@ class Table {
   void unlink(Handle handle);
   [[nodiscard]] bool expired(const Item& item) const;
   void count_reclaimed(const Item& item);
+  void count_evicted(const Item& item);
   void count_put();
   void free_memory(Handle handle);
   void drop_dead(Handle handle);

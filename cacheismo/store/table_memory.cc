@@ -127,7 +127,7 @@ void Table::move_item_links(Handle from, Handle to) {
 }
 
 bool Table::evict_one() {
-  // As an insert may add a bucket, an eviction takes one away where there are too many: when larger
+  // As an insert may add a line, an eviction takes one away where there are too many: when larger
   // items take the place of small ones the index shrinks as they come.
   if (!walks_.any() && index_.wants_shrinking()) static_cast<void>(merge_one());
   if (give_back_index_page()) return true;
@@ -143,17 +143,19 @@ bool Table::evict_one() {
   // Who evicts one will evict the next: its item has been asked for, its lines can be now.
   if (const Handle next = live_.after(victim)) index_.prefetch(index_.hash(item(next).key()));
   victims_[victims_noted_++ % victims_.size()] = victim.page();
-  if (expired(item(victim))) {
-    count_reclaimed(item(victim));
-  } else {
-    ++counters_.evictions;
-    counters_.evicted_bytes += footprint_of(victim);
-    ++work_.evictions;
-    if (work_.freed_bytes >= work_.needed_bytes) ++work_.surplus;
-    if (!item(victim).has(bits::fetched)) ++counters_.evicted_unfetched;
-  }
+  count_evicted(item(victim));
   drop(victim);
   return true;
+}
+
+void Table::count_evicted(const Item& item) {
+  if (expired(item)) return count_reclaimed(item);
+  ++counters_.evictions;
+  counters_.evicted_bytes +=
+      footprint(item.header().bits, item.header().key_bytes, item.value_bytes());
+  ++work_.evictions;
+  if (work_.freed_bytes >= work_.needed_bytes) ++work_.surplus;
+  if (!item.has(bits::fetched)) ++counters_.evicted_unfetched;
 }
 
 Handle Table::add_piece(Handle previous, std::uint64_t wanted) {
@@ -278,18 +280,19 @@ bool Table::vacate_log_page(std::uint32_t number) {
 
 bool Table::grow_log() {
   while (!live_.has_room()) {
-    work_.needed_bytes += alloc::page_bytes;
-    if (const auto page = empty_page())
+    if (const auto page = empty_page()) {
       live_.add_page(*page);
-    else if (!evict_one())
+      work_.needed_bytes += alloc::page_bytes;
+    } else if (!evict_one()) {
       return false;
+    }
   }
   return true;
 }
 
 bool Table::insert(Handle handle, std::uint64_t hash) {
-  // Lines are never so full that none of some hundred entries could make place; but if they were,
-  // one that stands in the way goes.
+  // One insert in a thousand at most finds no place while a scan is under way, and none without:
+  // then one that stands in the way goes.
   while (!index_.insert(handle, hash)) {
     Handle victim;
     for (const std::uint32_t line : index_.lines_of(hash)) {
@@ -297,8 +300,8 @@ bool Table::insert(Handle handle, std::uint64_t hash) {
         if (!item(other).has(bits::pinned)) victim = other;
       });
     }
-    if (!victim) return false;
-    ++counters_.evictions;
+    if (!evict_ || !victim) return false;
+    count_evicted(item(victim));
     drop(victim);
   }
   return true;
@@ -319,8 +322,9 @@ void Table::grow_index() {
 }
 
 bool Table::merge_one() {
+  if (!index_.merge_one()) return false;
   ++counters_.index_steps;
-  return index_.merge_one();
+  return true;
 }
 
 bool Table::give_back_index_page() {

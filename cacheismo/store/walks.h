@@ -28,6 +28,7 @@ class Walks {
 
   /// The scan that was at line `from` goes on with line `next`; 0: it is done.
   void step(std::uint32_t from, std::uint32_t next, Seconds now, Index& index) {
+    if (from == 0 && next == 0) return;
     Walk* walk = &walks_[0];
     for (Walk& known : walks_) {
       if (known.until > now && known.next == from && from != 0) {
