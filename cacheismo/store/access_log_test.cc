@@ -106,7 +106,9 @@ class Logged {
     Handle handle = live_.oldest();
     for (const Entry& entry : order_) {
       ASSERT_EQ(handle.value, entry.handle.value);
-      if (seconds) ASSERT_EQ(live_.last_access(handle).value, entry.last_access.value);
+      if (seconds) {
+        ASSERT_EQ(live_.last_access(handle).value, entry.last_access.value);
+      }
       handle = live_.after(handle);
     }
     ASSERT_FALSE(handle);
