@@ -22,7 +22,8 @@ TEST(Pauses, WorkOfACallIsBoundedWhateverTheSizeOfTheCache) {
         EXPECT_LE(row.max.items, upkeep ? limits::upkeep_items : 160u);
         EXPECT_LE(row.max.pages_moved, 24u);
         EXPECT_LE(row.max.bytes_copied, 64u * 1024);
-        EXPECT_LE(row.max.index_steps, upkeep ? limits::upkeep_items / 12 + 1 : 200u);
+        EXPECT_LE(row.max.index_steps,
+                  upkeep ? limits::upkeep_items / store::Budget::index_line + 1 : 200u);
         EXPECT_LE(row.max.log_steps, 256u);
         if (static_cast<Verb>(verb) == Verb::get || static_cast<Verb>(verb) == Verb::flush) {
           EXPECT_LE(row.max.items, 1u);

@@ -58,7 +58,7 @@ Seconds AccessLog::last_access(Handle handle) const {
       break;
     }
   }
-  return Seconds{second + (item.header().second - second) % seconds_span};
+  return Seconds{second_of(item, second)};
 }
 
 void AccessLog::say_second(Seconds now) {

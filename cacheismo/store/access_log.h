@@ -141,6 +141,10 @@ class AccessLog {
   [[nodiscard]] static std::uint64_t place_of(Spot spot) {
     return std::uint64_t{spot.page} * entries_per_page + spot.index;
   }
+  /// The second whose low bits an item has, of those that `said` stands for.
+  [[nodiscard]] static std::uint32_t second_of(const Item& item, std::uint32_t said) {
+    return said + (item.header().second - said) % seconds_span;
+  }
   [[nodiscard]] static bool names_item(std::uint32_t entry) {
     return entry != 0 && entry < second_mark;
   }

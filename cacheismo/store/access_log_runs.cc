@@ -147,11 +147,10 @@ void AccessLog::compact_to(std::uint32_t end) {
       if (value == 0) continue;
       if (value >= second_mark || to == entries_per_page) break;
       const Item item(arena_->chunk(Handle{value}));
-      const std::uint32_t low = item.header().second;
-      if (from_second + (low - from_second) % seconds_span - to_second >= seconds_span) break;
+      if (second_of(item, from_second) - to_second >= seconds_span) break;
       source[from] = 0;
       target[to] = value;
-      item.set_place(target_place + to++, low);
+      item.set_place(target_place + to++, item.header().second);
     }
     moved += to - room_from;
     note_moved(to - room_from);
@@ -180,8 +179,7 @@ void AccessLog::note_moved(std::uint32_t count) {
 
 void AccessLog::move_entry(std::uint32_t entry) {
   const Item item(arena_->chunk(Handle{entry}));
-  const std::uint32_t low = item.header().second;
-  std::uint32_t second = run_.from_second + (low - run_.from_second) % seconds_span;
+  std::uint32_t second = second_of(item, run_.from_second);
   if (run_.to.index > 0 && second - run_.to_second >= seconds_span) {
     // What is forgotten becomes the latest that can be said, so that seconds still ascend.
     if (run_.forgets_seconds)

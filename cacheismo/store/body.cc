@@ -77,8 +77,7 @@ void Body::fill(DraftRecord& draft, std::uint64_t offset, Bytes bytes) {
 // -----------------------------------------------------------------------------
 
 Handle Body::write(const Key& key, const ItemSpec& spec, const Source& source, Seconds now) {
-  const auto layout = static_cast<std::uint8_t>(cas_layout(spec.cas) |
-                                                (spec.client_flags != 0 ? bits::has_flags : 0));
+  const std::uint8_t layout = layout_of(spec);
   const std::uint64_t size = source.size();
   if (size <= inline_item_bytes_max &&
       item_bytes(layout, key.bytes.size(), static_cast<std::size_t>(size)) <=
@@ -328,10 +327,8 @@ Outcome Body::remove(const Key& key, const RemoveRule& rule, Seconds now) {
 
 std::optional<std::string> Body::audit() {
   std::uint64_t draft_pieces = 0;
-  drafts.for_each([&](const DraftRecord& draft) {
-    for (Handle piece = draft.first; piece; piece = Handle{table.pieces().at(piece).header().next})
-      ++draft_pieces;
-  });
+  drafts.for_each(
+      [&](const DraftRecord& draft) { draft_pieces += table.pieces().count(draft.first); });
   if (auto broken = table.audit(draft_pieces)) return broken;
   if (drafts.under_way() == 0 && table.draft_bytes() != 0) return "draft bytes without a draft";
   if (pins.under_way() == 0 && table.stats().pinned_bytes != 0) return "an orphan without a pin";

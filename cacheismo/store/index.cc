@@ -172,7 +172,7 @@ void Index::split_one() {
 
 bool Index::merge_one() {
   CHECK_GT(lines_, lines_per_page);
-  CHECK_GT(held_low_, held_high_);
+  CHECK(!held());
   if (lines_ == low_lines_) low_lines_ /= 2;
   Line& last = line(--lines_);
   prefetch_items(last, line_entries);

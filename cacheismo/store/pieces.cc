@@ -33,6 +33,12 @@ void Pieces::copy(Handle first, std::uint64_t offset, MutableBytes out) const {
   }
 }
 
+std::uint64_t Pieces::count(Handle first) const {
+  std::uint64_t pieces = 0;
+  for (Handle piece = first; piece; piece = Handle{at(piece).header().next}) ++pieces;
+  return pieces;
+}
+
 void Pieces::pin(Handle first) const {
   for (Handle piece = first; piece; piece = Handle{at(piece).header().next}) arena_->pin(piece);
 }

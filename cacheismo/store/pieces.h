@@ -53,6 +53,7 @@ class Pieces {
     return filled;
   }
 
+  [[nodiscard]] std::uint64_t count(Handle first) const;
   void pin(Handle first) const;
   void unpin(Handle first) const;
   void release(Handle first) const;

@@ -64,8 +64,7 @@ Handle Table::create_split(const Key& key, const ItemSpec& spec, Handle first,
 
 Handle Table::make(const Key& key, const ItemSpec& spec, std::uint8_t layout,
                    std::size_t inline_bytes, const SplitValue& split, Seconds now) {
-  layout |= cas_layout(spec.cas);
-  if (spec.client_flags != 0) layout |= bits::has_flags;
+  layout |= layout_of(spec);
   // Before the item exists, so that making room for a page of the index cannot touch it.
   if (index_.wants_growth()) grow_index();
   if (!live_.has_room() && !grow_log()) return Handle{};
@@ -98,8 +97,7 @@ Handle Table::make(const Key& key, const ItemSpec& spec, std::uint8_t layout,
 bool Table::rewrite(Handle handle, const ItemSpec& spec, std::size_t value_bytes, Seconds now) {
   const Item old = item(handle);
   if (old.has(bits::split | bits::pinned)) return false;
-  const auto layout = static_cast<std::uint8_t>(cas_layout(spec.cas) |
-                                                (spec.client_flags != 0 ? bits::has_flags : 0));
+  const std::uint8_t layout = layout_of(spec);
   if (layout != (old.header().bits & bits::layout)) return false;
   const std::size_t before = old.header().inline_bytes;
   const std::size_t fixed = item_bytes(layout, old.header().key_bytes, 0);
@@ -169,7 +167,7 @@ void Table::drop(Handle handle) {
 
 void Table::succeed(Handle old, Handle successor) {
   drop(old);
-  if (!walks_.any()) return;
+  if (!index_.held()) return;
   const std::uint64_t hash = index_.hash(item(successor).key());
   const bool found = index_.remove(successor, hash);
   CHECK(found);
@@ -261,7 +259,7 @@ void Table::reclaim_expired(std::uint32_t number, Seconds now, std::uint32_t& le
 }
 
 bool Table::maintain(Budget budget, Seconds now) {
-  if (walks_.any()) walks_.hold(now, index_);
+  if (index_.held()) walks_.hold(now, index_);
   std::uint32_t left = budget.items;
   while (left > 0 && dead_.live() > 0) {
     drop_dead(dead_.oldest());
@@ -273,7 +271,7 @@ bool Table::maintain(Budget budget, Seconds now) {
     reclaim_expired(*page, now, left);
   }
   // A scan that is under way would miss what a merge moves behind it.
-  while (left > 0 && !walks_.any() && index_.wants_shrinking() && merge_one())
+  while (left > 0 && !index_.held() && index_.wants_shrinking() && merge_one())
     left -= std::min(left, Budget::index_line);
   while (left > 0 && give_back_index_page()) --left;
   return left == 0;

@@ -63,6 +63,12 @@ struct ItemSpec {
 /// hold cannot be moved to make room.
 inline constexpr std::uint8_t split_layout = bits::split | bits::has_cas | bits::wide_cas;
 
+/// What an item carries besides its value decides most of its layout.
+[[nodiscard]] constexpr std::uint8_t layout_of(const ItemSpec& spec) {
+  return static_cast<std::uint8_t>(cas_layout(spec.cas) |
+                                   (spec.client_flags != 0 ? bits::has_flags : 0));
+}
+
 /// The layout of a new item, but for a CAS value that it may need.
 [[nodiscard]] constexpr std::uint8_t layout_for(std::uint32_t client_flags, std::size_t key_bytes,
                                                 std::uint64_t value_bytes) {
@@ -165,7 +171,7 @@ class Table {
   void unlink(Handle handle);
   [[nodiscard]] bool expired(const Item& item) const;
   void count_reclaimed(const Item& item);
-  void count_evicted(const Item& item);
+  void count_evicted(Handle handle);
   void count_put();
   void free_memory(Handle handle);
   void drop_dead(Handle handle);

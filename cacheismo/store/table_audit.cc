@@ -35,11 +35,7 @@ std::optional<std::string> Table::audit_item(Handle handle) const {
 Table::Census Table::chunks_of(Handle handle) const {
   Census owned{.items = 1, .pieces = 0, .pinned = 0};
   const Item counted = item(handle);
-  if (counted.has(bits::split)) {
-    for (Handle piece{counted.split().first}; piece;
-         piece = Handle{pieces_.at(piece).header().next})
-      ++owned.pieces;
-  }
+  if (counted.has(bits::split)) owned.pieces = pieces_.count(Handle{counted.split().first});
   if (counted.has(bits::pinned)) owned.pinned = 1 + owned.pieces;
   return owned;
 }

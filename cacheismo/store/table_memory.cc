@@ -129,7 +129,7 @@ void Table::move_item_links(Handle from, Handle to) {
 bool Table::evict_one() {
   // As an insert may add a line, an eviction takes one away where there are too many: when larger
   // items take the place of small ones the index shrinks as they come.
-  if (!walks_.any() && index_.wants_shrinking()) static_cast<void>(merge_one());
+  if (!index_.held() && index_.wants_shrinking()) static_cast<void>(merge_one());
   if (give_back_index_page()) return true;
   if (dead_.live() > 0) {
     drop_dead(dead_.oldest());
@@ -143,19 +143,18 @@ bool Table::evict_one() {
   // Who evicts one will evict the next: its item has been asked for, its lines can be now.
   if (const Handle next = live_.after(victim)) index_.prefetch(index_.hash(item(next).key()));
   victims_[victims_noted_++ % victims_.size()] = victim.page();
-  count_evicted(item(victim));
+  count_evicted(victim);
   drop(victim);
   return true;
 }
 
-void Table::count_evicted(const Item& item) {
-  if (expired(item)) return count_reclaimed(item);
+void Table::count_evicted(Handle handle) {
+  if (expired(item(handle))) return count_reclaimed(item(handle));
   ++counters_.evictions;
-  counters_.evicted_bytes +=
-      footprint(item.header().bits, item.header().key_bytes, item.value_bytes());
+  counters_.evicted_bytes += footprint_of(handle);
   ++work_.evictions;
   if (work_.freed_bytes >= work_.needed_bytes) ++work_.surplus;
-  if (!item.has(bits::fetched)) ++counters_.evicted_unfetched;
+  if (!item(handle).has(bits::fetched)) ++counters_.evicted_unfetched;
 }
 
 Handle Table::add_piece(Handle previous, std::uint64_t wanted) {
@@ -301,7 +300,7 @@ bool Table::insert(Handle handle, std::uint64_t hash) {
       });
     }
     if (!evict_ || !victim) return false;
-    count_evicted(item(victim));
+    count_evicted(victim);
     drop(victim);
   }
   return true;

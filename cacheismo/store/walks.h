@@ -24,8 +24,6 @@ class Walks {
   static constexpr std::uint32_t patience_seconds = 60;
   static constexpr std::size_t walks_max = 8;
 
-  [[nodiscard]] bool any() const { return any_; }
-
   /// The scan that was at line `from` goes on with line `next`; 0: it is done.
   void step(std::uint32_t from, std::uint32_t next, Seconds now, Index& index) {
     if (from == 0 && next == 0) return;
@@ -45,10 +43,8 @@ class Walks {
   void hold(Seconds now, Index& index) {
     std::uint32_t low = ~std::uint32_t{0};
     std::uint32_t high = 0;
-    any_ = false;
     for (const Walk& walk : walks_) {
       if (walk.until <= now) continue;
-      any_ = true;
       low = std::min(low, walk.next);
       high = std::max(high, walk.next);
     }
@@ -61,7 +57,6 @@ class Walks {
     Seconds until;
   };
   std::array<Walk, walks_max> walks_;
-  bool any_ = false;
 };
 
 }  // namespace cacheismo::store
