@@ -1,6 +1,7 @@
 """The project's C++ rules: the native ones with the house's flags.
 
 cacheismo_library  core code: no exceptions, no RTTI, warnings are errors
+cacheismo_lua_library  code of cacheismo/lua: the same with exceptions, in which Lua's errors travel
 cacheismo_binary   a program (same flags)
 cacheismo_test     a GoogleTest (and RapidCheck) test: exceptions on, lightly optimised so that
                    the many test files compile fast
@@ -25,6 +26,9 @@ TEST = WARNINGS + ["-O1"]
 
 def cacheismo_library(name, copts = [], **kwargs):
     native.cc_library(name = name, copts = CORE + copts, **kwargs)
+
+def cacheismo_lua_library(name, copts = [], **kwargs):
+    native.cc_library(name = name, copts = WARNINGS + ["-fno-rtti"] + copts, **kwargs)
 
 def cacheismo_binary(name, copts = [], **kwargs):
     native.cc_binary(name = name, copts = CORE + copts, **kwargs)
