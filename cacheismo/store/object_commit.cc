@@ -64,6 +64,7 @@ void Table::close(ObjectTree& tree) {
 
 Outcome Table::commit(ObjectTree& tree, const ObjectCommit& how, Seconds now) {
   const Handle old = tree.opened().item;
+  open_items_.make_stale();
   if (how.erase) {
     if (old) drop(old);
     return Outcome::stored;
@@ -86,7 +87,6 @@ Outcome Table::commit(ObjectTree& tree, const ObjectCommit& how, Seconds now) {
   Handle fresh;
   const bool taken = take_nodes(tree, shape) && take_item(tree, shape, how, now, fresh);
   committing_ = nullptr;
-  open_items_.make_stale();
   end_moves(tree);
   if (!taken) {
     for (const NodeCopy& copy : tree.copies())
