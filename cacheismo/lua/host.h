@@ -55,7 +55,11 @@ class State {
   ~State() = default;
 };
 
-enum class Access : std::uint8_t { read, update };
+enum class Access : std::uint8_t {
+  read,
+  update,
+  create,  ///< an update that starts with no entries and no expiry, whatever has the key now
+};
 
 enum class Found : std::uint8_t {
   object,
@@ -85,7 +89,8 @@ class Host {
  public:
   struct Opened {
     Found found = Found::missing;
-    State* state = nullptr;  ///< null for a value, and for a missing object opened to read
+    /// Null for a value (unless it is to be created), and for a missing object opened to read.
+    State* state = nullptr;
     /// Seconds until it expires, 0: never.
     std::uint32_t expires_in_seconds = 0;
   };
