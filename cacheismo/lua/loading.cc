@@ -1,0 +1,154 @@
+#include "cacheismo/lua/loading.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <lauxlib.h>
+
+#include "cacheismo/lua/environment.h"
+
+namespace cacheismo::lua {
+namespace {
+
+[[noreturn]] void fail(lua_State* lua, const std::string& text) {
+  lua_pushlstring(lua, text.data(), text.size());
+  lua_error(lua);
+  __builtin_unreachable();
+}
+
+}  // namespace
+
+bool is_name(Bytes text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  });
+}
+
+void Generation::Loading::run(lua_State* lua, Module& module) {
+  luaL_checkstack(lua, 8, nullptr);
+  const Script* outer = running;
+  running = module.script;
+  module.progress = Module::Progress::running;
+  generation.vm().push_new_globals();
+  Environment::fill(lua, generation);
+  lua_pushvalue(lua, -1);
+  module.globals = luaL_ref(lua, LUA_REGISTRYINDEX);
+  if (auto loaded = generation.vm().load(module.script->name, module.script->source); !loaded)
+    fail(lua, loaded.error());
+  lua_call(lua, 0, 1);
+  module.result = luaL_ref(lua, LUA_REGISTRYINDEX);
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, module.globals);
+  generation.vm().freeze_globals();
+  lua_pop(lua, 1);
+  module.progress = Module::Progress::done;
+  running = outer;
+}
+
+void Generation::Loading::add_methods(lua_State* lua, Type& type, const char* group, Kind kind) {
+  lua_getfield(lua, -1, group);
+  std::vector<std::string> names;
+  lua_pushnil(lua);
+  while (lua_next(lua, -2) != 0) {
+    const bool named = lua_type(lua, -2) == LUA_TSTRING;
+    const std::string name = named ? lua_tostring(lua, -2) : luaL_typename(lua, -2);
+    if (!named || !is_name(name) || !lua_isfunction(lua, -1))
+      fail(lua, fmt::format("{}: {}.{}.{} must be a function with a plain name", type.script,
+                            type.name, group, name));
+    names.push_back(name);
+    lua_pop(lua, 1);
+  }
+  std::sort(names.begin(), names.end());  // the order of a Lua table is the heap's affair
+  for (const std::string& name : names) {
+    for (const auto& method : type.methods) {
+      if (method->name == name)
+        fail(lua, fmt::format("{}: {}.{} is declared twice", type.script, type.name, name));
+    }
+    lua_getfield(lua, -1, name.c_str());
+    generation.types_.add(type, name, kind, luaL_ref(lua, LUA_REGISTRYINDEX));
+  }
+  lua_pop(lua, 1);
+}
+
+void Generation::Loading::register_type(lua_State* lua, const Declared& declaration) {
+  Type& type = generation.types_.add(declaration.name, declaration.script);
+  type.version = declaration.version;
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, declaration.table);
+  lua_pushnil(lua);
+  while (lua_next(lua, -2) != 0) {
+    const std::string name =
+        lua_type(lua, -2) == LUA_TSTRING ? lua_tostring(lua, -2) : luaL_typename(lua, -2);
+    const bool group = name == "read" || name == "update" || name == "async";
+    const bool special = name == "new" || name == "default" || name == "migrate";
+    if (group ? !lua_istable(lua, -1) : !special || !lua_isfunction(lua, -1))
+      fail(lua, fmt::format("{}: {}.{}: methods are functions under .read, .update or .async; "
+                            "besides there are only new, default and migrate",
+                            type.script, type.name, name));
+    lua_pop(lua, 1);
+  }
+  const auto reference = [&](const char* name) {
+    lua_getfield(lua, -1, name);
+    if (lua_isfunction(lua, -1)) return luaL_ref(lua, LUA_REGISTRYINDEX);
+    lua_pop(lua, 1);
+    return LUA_NOREF;
+  };
+  type.make_default = reference("default");
+  type.migrate = reference("migrate");
+  if (const int make = reference("new"); make != LUA_NOREF)
+    generation.types_.add(type, "new", Kind::create, make);
+  for (const auto& [group, kind] :
+       {std::pair("read", Kind::read), {"update", Kind::update}, {"async", Kind::async}}) {
+    add_methods(lua, type, group, kind);
+  }
+  lua_pop(lua, 1);
+}
+
+/// A table of functions that a script returns, or leaves under the name of its file, is a type of
+/// the original interface.
+void Generation::Loading::register_handlers(lua_State* lua, const Module& module) {
+  const std::string name(base(module));
+  const bool declares = std::any_of(declared.begin(), declared.end(), [&](const Declared& one) {
+    return one.script == module.script->name;
+  });
+  if (declares || generation.types_.type(name) != nullptr || !is_name(name)) return;
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, module.result);
+  if (!lua_istable(lua, -1)) {
+    lua_pop(lua, 1);
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, module.globals);
+    lua_pushlstring(lua, name.data(), name.size());
+    lua_rawget(lua, -2);
+    lua_remove(lua, -2);
+  }
+  std::vector<std::string> handlers;
+  bool only_functions = lua_istable(lua, -1);
+  if (only_functions) {
+    lua_pushnil(lua);
+    while (lua_next(lua, -2) != 0) {
+      if (lua_type(lua, -2) == LUA_TSTRING && lua_isfunction(lua, -1)) {
+        handlers.emplace_back(lua_tostring(lua, -2));
+      } else {
+        only_functions = false;
+      }
+      lua_pop(lua, 1);
+    }
+  }
+  if (only_functions && !handlers.empty()) {
+    Type& type = generation.types_.add(name, module.script->name);
+    std::sort(handlers.begin(), handlers.end());
+    for (const std::string& handler : handlers) {
+      if (!is_name(handler)) continue;
+      lua_getfield(lua, -1, handler.c_str());
+      generation.types_.add(type, handler, Kind::handler, luaL_ref(lua, LUA_REGISTRYINDEX));
+    }
+  }
+  lua_pop(lua, 1);
+}
+
+void Generation::Loading::run_all(lua_State* lua) {
+  for (Module& module : modules)
+    if (module.progress == Module::Progress::waiting) run(lua, module);
+  for (const Declared& type : declared) register_type(lua, type);
+  for (const Module& module : modules) register_handlers(lua, module);
+}
+
+}  // namespace cacheismo::lua
