@@ -26,6 +26,7 @@
 #include "cacheismo/node/log.h"
 #include "cacheismo/node/node.h"
 #include "cacheismo/node/version.h"
+#include "cacheismo/script_files.h"
 #include "cacheismo/stderr_log.h"
 
 namespace cacheismo {
@@ -54,8 +55,9 @@ Result<std::vector<node::Credential>, std::string> read_credentials(const std::s
 /// What the signals and the clients ask of the process.
 class Daemon final : public io::SignalEvents {
  public:
-  Daemon(Options& options, io::EpollIo& io, node::Log& log, std::span<char> arena)
-      : options_(options), io_(io), log_(log), node_(options.config, io, log, arena) {}
+  Daemon(Options& options, io::EpollIo& io, node::Log& log, std::span<char> arena,
+         std::span<char> script_heap)
+      : options_(options), io_(io), log_(log), node_(options.config, io, log, arena, script_heap) {}
 
   Outcome start();
   /// Until the node has stopped.
@@ -66,6 +68,7 @@ class Daemon final : public io::SignalEvents {
   Outcome write_files() const;
   [[nodiscard]] std::string port_lines() const;
   void read_auth_file_again();
+  void read_scripts_again();
 
   Options& options_;
   io::EpollIo& io_;
@@ -121,7 +124,10 @@ void Daemon::run() {
 
 void Daemon::on_signal(int signal_number) {
   switch (signal_number) {
-    case SIGHUP: read_auth_file_again(); return;
+    case SIGHUP:
+      read_auth_file_again();
+      read_scripts_again();
+      return;
     case SIGUSR1: node_.stop(node::Stop::graceful); return;
     default: node_.stop(node::Stop::at_once); return;
   }
@@ -138,6 +144,12 @@ void Daemon::read_auth_file_again() {
   log_.write(node::Level::info, "auth_file_read",
              fmt::format("credentials={}", credentials->size()));
   node_.replace_credentials(std::move(*credentials));
+}
+
+void Daemon::read_scripts_again() {
+  if (options_.config.scripts.source == nullptr) return;
+  // The node logs what came of it; on a failure the scripts that run go on.
+  (void)node_.reload_scripts();
 }
 
 /// Everything that must have happened before the first descriptor is opened.
@@ -164,7 +176,8 @@ Outcome prepare(Options& options) {
         address.host = io::absolute_path(address.host);
       }
     }
-    for (std::string* path : {&process.pid_file, &process.auth_file, &process.port_file}) {
+    for (std::string* path :
+         {&process.pid_file, &process.auth_file, &process.port_file, &process.scripts_directory}) {
       *path = io::absolute_path(*path);
     }
   }
@@ -184,12 +197,21 @@ Outcome serve(Options& options) {
     return failure(
         fmt::format("cannot reserve {}m of memory (-m)", options.config.memory_bytes / MiB));
   }
+  // 4 GiB: see ArenaMemory::reserve_aligned.
+  const auto script_heap = io::ArenaMemory::reserve_aligned(
+      options.process.scripts ? options.process.script_heap_bytes : 1, 4 * GiB);
+  if (!script_heap) {
+    return failure(fmt::format("cannot reserve {}m of memory (--script-memory)",
+                               options.process.script_heap_bytes / MiB));
+  }
+  ScriptFiles scripts(options.process.scripts_directory);
+  if (options.process.scripts) options.config.scripts.source = &scripts;
   io::EpollIo io;
   StderrLog log(io, options.config.verbosity);
   for (const std::string& warning : options.warnings) {
     log.write(node::Level::warn, "flag_ignored", "reason=\"" + warning + '"');
   }
-  Daemon daemon(options, io, log, arena->bytes());
+  Daemon daemon(options, io, log, arena->bytes(), script_heap->bytes());
   if (auto started = daemon.start(); !started) return started;
   if (background) background->ready(options.config.verbosity > 0);
   daemon.run();

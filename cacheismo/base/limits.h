@@ -83,6 +83,9 @@ inline constexpr std::size_t send_in_place_bytes = 4 * KiB;
 /// meta flag's answer. Requests are executed only while the output buffer has this much left.
 inline constexpr std::size_t reply_bytes_max = send_in_place_bytes + 1 * KiB;
 
+/// Longest text behind SERVER_ERROR, bytes: a script's message, its place and the id.
+inline constexpr std::size_t error_bytes_max = 600;
+
 /// Values of one connection that are pinned for sending at the same time. With the block around
 /// them they fill one output buffer's 16 KiB; more would cost room that small replies need.
 inline constexpr std::size_t output_cuts_max = 32;
@@ -124,6 +127,16 @@ inline constexpr std::size_t prefixes_max = 4096;
 
 /// Views in one send. Linux IOV_MAX is 1024; 64 of 4 KiB fill a socket buffer.
 inline constexpr std::size_t send_views_max = 64;
+
+// ---- Scripts -----------------------------------------------------------------------------------
+
+/// Smallest heap of all scripts of a node, bytes: one Lua state takes 100 KiB, the shipped types
+/// another 300, and a reload has both at once.
+inline constexpr std::size_t script_heap_bytes_min = 4 * MiB;
+
+/// Files of a scripts directory, and the bytes of one. A reload reads and compiles all at once.
+inline constexpr std::size_t scripts_max = 1000;
+inline constexpr std::size_t script_bytes_max = 1 * MiB;
 
 // ---- Upkeep ------------------------------------------------------------------------------------
 

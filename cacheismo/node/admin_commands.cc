@@ -41,7 +41,7 @@ After Dispatcher::execute(const Command& command, bool pipelined, OutputBuffer& 
     case Verb::incr:
     case Verb::decr: arithmetic(command, out); break;
     case Verb::touch: touch(command, out); break;
-    case Verb::mg: meta_get(command, out); break;
+    case Verb::mg: return meta_get(command, out);
     case Verb::md: meta_delete(command, out); break;
     case Verb::ma: meta_arithmetic(command, out); break;
     case Verb::me: meta_debug(command, out); break;

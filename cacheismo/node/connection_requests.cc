@@ -59,7 +59,7 @@ void Connection::run(Bytes leased) {
       }
       if (closing_ || close_when_sent_ || watching_) break;
       partial_ = done.why == Stop::need_more;
-      keep(leased);
+      if (!leased.empty()) keep(leased);
       return;
     }
     if (partial_ && !top_up(leased)) return;
@@ -210,6 +210,7 @@ std::size_t Connection::step_command(Bytes in, const Parsed& parsed, Stop& why) 
       output_.append(watching_ ? replies::ok : replies::too_many_watchers);
       if (watching_) why = Stop::wait;
       break;
+    case After::waiting: waits_for_call_ = true; [[fallthrough]];
     case After::needs_empty:
       ++budget_;
       why = Stop::wait;
@@ -226,6 +227,7 @@ std::size_t Connection::step_keys(Bytes keys, std::size_t line_left, Stop& why) 
   }
   multiget_left_ = static_cast<std::uint32_t>(line_left - done.used);
   if (done.why == MultiGetStep::Why::turn_over) wait_for_turn();
+  if (done.why == MultiGetStep::Why::waiting) waits_for_call_ = true;
   why = Stop::wait;
   return done.used;
 }
@@ -238,7 +240,12 @@ std::size_t Connection::step_value(Bytes in, const Parsed& parsed, Stop& why) {
     const auto length = static_cast<std::size_t>(command.data_bytes);
     const Bytes value = in.substr(parsed.consumed, length);
     if (in.substr(parsed.consumed + length, line_end.size()) == line_end) {
-      dispatcher.put(command, value, output_);
+      if (dispatcher.put(command, value, output_) == After::waiting) {
+        waits_for_call_ = true;
+        ++budget_;
+        why = Stop::wait;
+        return 0;
+      }
     } else {
       dispatcher.bad_chunk(command, output_);
     }
