@@ -104,6 +104,7 @@ void Connection::on_closed(io::StreamId) {
   if (watching_) node.watchers.remove(slot_);
   output_.clear(node.outputs, node.store);
   input_.clear(node.inputs);
+  report_ = {};
   node_ = nullptr;
   node.connections->give(slot_);
 }
@@ -188,7 +189,8 @@ Bytes Connection::state_name() const {
 
 std::optional<std::string> Connection::audit() const {
   if (!in_use()) {
-    if (output_.leased() || input_.capacity() > 0) return "connection: a free slot holds memory";
+    if (output_.leased() || input_.capacity() > 0 || report_.active())
+      return "connection: a free slot holds memory";
     return std::nullopt;
   }
   if (closing_) return std::nullopt;

@@ -91,8 +91,6 @@ class OutputBuffer {
     std::memcpy(cursor(), bytes.data(), bytes.size());
     block_->end += static_cast<std::uint32_t>(bytes.size());
   }
-  /// Takes back the last `n` bytes that were appended. Requires that no send has seen them.
-  void take_back(std::size_t n) { block_->end -= static_cast<std::uint32_t>(n); }
   /// The value follows what has been appended so far. Requires cut_room() and value_bytes > 0.
   void append_pinned(store::Pin pin, std::uint64_t value_bytes);
 
