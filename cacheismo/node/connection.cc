@@ -111,6 +111,7 @@ void Connection::on_closed(io::StreamId) {
   if (node.scripts != nullptr) node.scripts->forget(slot_);
   output_.clear(node.outputs, node.store);
   input_.clear(node.inputs);
+  report_ = {};
   node_ = nullptr;
   node.connections->give(slot_);
 }
@@ -206,7 +207,8 @@ Bytes Connection::state_name() const {
 
 std::optional<std::string> Connection::audit() const {
   if (!in_use()) {
-    if (output_.leased() || input_.capacity() > 0) return "connection: a free slot holds memory";
+    if (output_.leased() || input_.capacity() > 0 || report_.active())
+      return "connection: a free slot holds memory";
     return std::nullopt;
   }
   if (closing_) return std::nullopt;

@@ -104,6 +104,8 @@ class Connection final : public io::StreamEvents {
   bool top_up(Bytes& leased);
   bool keep(Bytes bytes);
   [[nodiscard]] Consumed consume(Bytes in);
+  /// Goes on with the report in progress. False: it has more to tell, and this turn is over.
+  bool finish_report();
   /// One whole request at the front of `in`; 0: nothing was done, `why` says why.
   std::size_t step(Bytes in, Stop& why);
   std::size_t step_command(Bytes in, const proto::Parsed& parsed, Stop& why);

@@ -123,17 +123,31 @@ Connection::Consumed Connection::consume(Bytes in) {
     }
   }
   // A report or a multi-get's END may still be due when no input is left.
-  if (in.empty() && report_.active() && done.why == Stop::need_more) {
-    done.why = continue_report(*node_, report_, output_) ? Stop::need_more : Stop::wait;
-  }
+  if (in.empty() && done.why == Stop::need_more && !finish_report()) done.why = Stop::wait;
   done.bytes = all - in.size();
   return done;
+}
+
+bool Connection::finish_report() {
+  if (!report_.active()) return true;
+  switch (continue_report(*node_, report_, output_)) {
+    case ReportStep::ended: return true;
+    case ReportStep::full: break;
+    case ReportStep::turn_over:
+      // What was found is sent at once; then others have had their turn, too.
+      if (output_.empty()) wait_for_turn();
+      break;
+  }
+  // Whoever reads a long report says nothing for a long time, and is not idle.
+  last_active_ = node_->now;
+  node_->connections->touch(slot_);
+  return false;
 }
 
 // ---- One request --------------------------------------------------------------------------------
 
 std::size_t Connection::step(Bytes in, Stop& why) {
-  if (report_.active() && !continue_report(*node_, report_, output_)) {
+  if (!finish_report()) {
     why = Stop::wait;
     return 0;
   }

@@ -141,8 +141,13 @@ class Dispatcher {
   void stats_detail(Bytes word, OutputBuffer& out);
   [[nodiscard]] After crawler(const proto::Command& command, bool pipelined, OutputBuffer& out,
                               Report& report);
-  [[nodiscard]] After dump(Bytes name, Bytes which, bool pipelined, OutputBuffer& out,
-                           Report& report);
+  /// The words of `lru_crawler metadump` or `mgdump`.
+  struct Dump {
+    bool metadump = false;
+    Bytes classes;
+    Bytes prefix;  ///< as sent; empty: every key
+  };
+  [[nodiscard]] After dump(const Dump& dump, bool pipelined, OutputBuffer& out, Report& report);
   [[nodiscard]] After watch(const proto::Command& command, bool pipelined, OutputBuffer& out);
   [[nodiscard]] After shutdown(const proto::Command& command, OutputBuffer& out);
 

@@ -93,8 +93,6 @@ class OutputBuffer {
     std::memcpy(cursor(), bytes.data(), bytes.size());
     block_->end += static_cast<std::uint32_t>(bytes.size());
   }
-  /// Takes back the last `n` bytes that were appended. Requires that no send has seen them.
-  void take_back(std::size_t n) { block_->end -= static_cast<std::uint32_t>(n); }
   /// A copy of `bytes` follows, outside of the block. Requires cut_room() and bytes.
   void append_copy(Bytes bytes);
   /// The value follows what has been appended so far. Requires cut_room() and value_bytes > 0.

@@ -26,28 +26,22 @@ void append_connection(const NodeState& node, std::uint32_t slot, OutputBuffer& 
   out.append(text);
 }
 
-bool continue_connections(NodeState& node, Report& report, OutputBuffer& out) {
+ReportStep continue_connections(NodeState& node, Report& report, OutputBuffer& out) {
   for (; report.cursor < node.connections->slots(); ++report.cursor) {
-    if (out.room() < connection_lines_bytes_max) return false;
+    if (out.room() < connection_lines_bytes_max) return ReportStep::full;
     const auto slot = static_cast<std::uint32_t>(report.cursor);
     if (node.connections->at(slot).in_use()) append_connection(node, slot, out);
   }
-  return true;
+  return ReportStep::ended;
 }
 
-/// Writes a line for each item that a scan visits, or notices that there is no room for it.
+/// Writes a line for each item that a scan visits. Requires that there is room for it.
 class ItemLines final : public store::Store::Visitor {
  public:
   ItemLines(const NodeState& node, Report& report, OutputBuffer& out)
       : node_(node), report_(report), out_(out) {}
 
-  [[nodiscard]] bool overflowed() const { return overflowed_; }
-
   void visit(const store::ItemView& item) override {
-    if (overflowed_ || out_.room() < proto::item_line_bytes_max) {
-      overflowed_ = true;
-      return;
-    }
     switch (report_.kind) {
       case Report::Kind::metadump: metadump(item); break;
       case Report::Kind::mgdump:
@@ -84,50 +78,51 @@ class ItemLines final : public store::Store::Visitor {
   const NodeState& node_;
   Report& report_;
   OutputBuffer& out_;
-  bool overflowed_ = false;
 };
 
-bool continue_items(NodeState& node, Report& report, OutputBuffer& out) {
-  // A step that does not fit is taken back and repeated in the next, empty buffer.
-  std::uint32_t items = 8;
+/// Room with which a scan is asked for more, bytes: it ends between two lines of the index only.
+constexpr std::size_t visits_bytes_min = store::ScanRule::visits_min * proto::item_line_bytes_max;
+static_assert(visits_bytes_min <= sizeof(OutputBlock::bytes));
+
+ReportStep continue_items(NodeState& node, Report& report, OutputBuffer& out) {
+  ItemLines told(node, report, out);
+  store::ScanRule rule{.prefix = report.prefix ? Bytes(*report.prefix) : Bytes(),
+                       .last_access = report.kind == Report::Kind::metadump,
+                       .lines_max = limits::scan_lines_per_turn};
   for (;;) {
-    if (report.kind == Report::Kind::cachedump && report.lines_left == 0) return true;
-    if (out.room() < proto::item_line_bytes_max) return false;
-    const bool was_empty = out.empty();
-    const std::size_t room_before = out.room();
-    const std::uint32_t lines_before = report.lines_left;
-    ItemLines lines(node, report, out);
-    const std::uint64_t next = node.store.scan(report.cursor, items, lines, node.now);
-    // A bucket that no empty buffer holds is told as far as it fits, rather than never.
-    if (lines.overflowed() && (items > 1 || !was_empty)) {
-      out.take_back(room_before - out.room());
-      report.lines_left = lines_before;
-      if (items > 1) {
-        items = 1;
-        continue;
-      }
-      return false;
-    }
-    report.cursor = next;
-    if (next == 0) return true;
+    if (rule.lines_max == 0) return ReportStep::turn_over;
+    if (out.room() < visits_bytes_min) return ReportStep::full;
+    rule.visits_max = static_cast<std::uint32_t>(out.room() / proto::item_line_bytes_max);
+    const store::Scanned scanned = node.store.scan(report.cursor, rule, told, node.now);
+    report.cursor = scanned.next;
+    rule.lines_max -= scanned.lines;
+    const bool enough = report.kind == Report::Kind::cachedump && report.lines_left == 0;
+    if (scanned.next == 0 || enough) return ReportStep::ended;
   }
 }
 
 }  // namespace
 
-bool continue_report(NodeState& node, Report& report, OutputBuffer& out) {
-  switch (report.kind) {
-    case Report::Kind::none: return true;
-    case Report::Kind::connections: report.ended = continue_connections(node, report, out); break;
-    case Report::Kind::prefixes: report.ended = node.prefixes.dump(report.cursor, out); break;
-    default: report.ended = report.ended || continue_items(node, report, out); break;
+ReportStep continue_report(NodeState& node, Report& report, OutputBuffer& out) {
+  ReportStep step = ReportStep::ended;
+  if (!report.ended) {
+    switch (report.kind) {
+      case Report::Kind::none: return ReportStep::ended;
+      case Report::Kind::connections: step = continue_connections(node, report, out); break;
+      case Report::Kind::prefixes:
+        if (!node.prefixes.dump(report.cursor, out)) step = ReportStep::full;
+        break;
+      default: step = continue_items(node, report, out); break;
+    }
+    report.ended = step == ReportStep::ended;
   }
+  if (!report.ended) return step;
   const Bytes last =
       report.kind == Report::Kind::mgdump ? proto::replies::meta_miss : proto::replies::end;
-  if (!report.ended || out.room() < last.size()) return false;
+  if (out.room() < last.size()) return ReportStep::full;
   out.append(last);
   report = {};
-  return true;
+  return ReportStep::ended;
 }
 
 }  // namespace cacheismo::node

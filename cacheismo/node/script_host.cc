@@ -156,7 +156,7 @@ std::uint64_t ScriptHost::scan(Bytes prefix, std::uint64_t cursor, std::uint32_t
   Visit visit(visitor);
   const store::ScanRule rule{.prefix = prefix,
                              .visits_max = std::max(limit, store::ScanRule::visits_min),
-                             .lines_max = limits::scan_lines_per_slice};
+                             .lines_max = limits::scan_lines_per_turn};
   return node_.store.scan(cursor, rule, visit, node_.now).next;
 }
 
