@@ -1,6 +1,7 @@
 // main: flags -> Config -> arena, EpollIo, Node -> the loop. Nothing else.
 //
 //   exit code 0   stopped by a signal or by `shutdown`, or -h, -V, -i
+//   exit code 1   check or test found something wrong in the scripts
 //   exit code 64  a flag is wrong (EX_USAGE)
 //   exit code 71  the OS or the configuration did not allow what the flags ask for (EX_OSERR)
 
@@ -23,11 +24,13 @@
 #include "cacheismo/io/io.h"
 #include "cacheismo/io/process.h"
 #include "cacheismo/io/resolve.h"
+#include "cacheismo/lua/objects/shipped.h"
 #include "cacheismo/node/log.h"
 #include "cacheismo/node/node.h"
 #include "cacheismo/node/version.h"
 #include "cacheismo/script_files.h"
 #include "cacheismo/stderr_log.h"
+#include "sim/script_tests.h"
 
 namespace cacheismo {
 namespace {
@@ -220,6 +223,43 @@ Outcome serve(Options& options) {
   return {};
 }
 
+constexpr int exit_tests_failed = 1;
+
+/// Loads the shipped scripts and those of a directory, and says what is declared.
+int check_scripts(const std::string& directory) {
+  const auto own = read_scripts(directory);
+  if (!own) {
+    fmt::print(stderr, "cacheismo: {}\n", own.error());
+    return exit_os;
+  }
+  std::vector<lua::Script> scripts = lua::shipped_scripts();
+  scripts.insert(scripts.end(), own->begin(), own->end());
+  const auto declared = sim::check_scripts(scripts);
+  if (!declared) {
+    fmt::print(stderr, "cacheismo: {}\n", declared.error());
+    return exit_tests_failed;
+  }
+  for (const std::string& line : *declared) fmt::print("{}\n", line);
+  return 0;
+}
+
+/// Runs the tests of a directory.
+int test_scripts(const std::string& directory) {
+  const auto own = read_scripts(directory);
+  if (!own) {
+    fmt::print(stderr, "cacheismo: {}\n", own.error());
+    return exit_os;
+  }
+  std::vector<lua::Script> scripts = lua::shipped_scripts();
+  scripts.insert(scripts.end(), own->begin(), own->end());
+  const sim::ScriptTestReport report = sim::run_script_tests(scripts);
+  for (const std::string& failed : report.failures) fmt::print("FAILED {}\n", failed);
+  fmt::print("{} passed, {} failed\n", report.passed, report.failed);
+  if (report.passed + report.failed == 0)
+    fmt::print(stderr, "cacheismo: {} has no tests (*_test.lua)\n", directory);
+  return report.failed > 0 || report.passed == 0 ? exit_tests_failed : 0;
+}
+
 int run(std::span<const char* const> arguments) {
   const Environment environment{io::resolve_local,
                                 io::environment_variable("MEMCACHED_PORT_FILENAME").value_or("")};
@@ -239,6 +279,8 @@ int run(std::span<const char* const> arguments) {
       fmt::print("cacheismo {} (memcached {} protocol)\n", node::own_version,
                  node::protocol_version);
       return 0;
+    case Action::check_scripts: return check_scripts(options->directory);
+    case Action::test_scripts: return test_scripts(options->directory);
     case Action::serve: break;
   }
   if (auto served = serve(*options); !served) {

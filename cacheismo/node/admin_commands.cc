@@ -137,6 +137,9 @@ After Dispatcher::stats(const Command& command, OutputBuffer& out, Report& repor
     append_slab_stats(node_, out);
   } else if (which == "sizes") {
     out.append("STAT sizes_status disabled\r\n");
+  } else if (which == "scripts") {
+    report = {.kind = Report::Kind::scripts};
+    return After::report;
   } else if (which == "conns") {
     report = {.kind = Report::Kind::connections};
     return After::report;

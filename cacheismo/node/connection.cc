@@ -63,7 +63,9 @@ void Connection::on_received(io::StreamId, Result<io::Received, io::Error> resul
     receive();
     return;
   }
-  if (std::exchange(received_early_, false) && (waits_for_call_ || sending_ || waiting_turn_)) {
+  const bool early = received_early_;
+  received_early_ = false;
+  if (early && (waits_for_call_ || sending_ || waiting_turn_)) {
     keep(result->leased);
     settle();
     return;

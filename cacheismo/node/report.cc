@@ -6,6 +6,7 @@
 
 #include "cacheismo/node/connection_table.h"
 #include "cacheismo/node/node_state.h"
+#include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
 #include "cacheismo/proto/reply_format.h"
 
@@ -31,6 +32,58 @@ ReportStep continue_connections(NodeState& node, Report& report, OutputBuffer& o
     if (out.room() < connection_lines_bytes_max) return ReportStep::full;
     const auto slot = static_cast<std::uint32_t>(report.cursor);
     if (node.connections->at(slot).in_use()) append_connection(node, slot, out);
+  }
+  return ReportStep::ended;
+}
+
+/// The lines about one method.
+constexpr std::size_t method_lines_bytes_max = 9 * 192;
+
+void append_method(const lua::Method& method, OutputBuffer& out) {
+  const lua::MethodStats& stats = method.stats;
+  const std::string name = method.type->name + ':' + method.name;
+  out.append(
+      fmt::format("STAT {0}:calls {1}\r\nSTAT {0}:errors {2}\r\nSTAT {0}:kills {3}\r\n"
+                  "STAT {0}:conflicts {4}\r\nSTAT {0}:steps {5}\r\nSTAT {0}:p50_us {6}\r\n"
+                  "STAT {0}:p99_us {7}\r\nSTAT {0}:max_us {8}\r\n",
+                  name, stats.calls, stats.errors, stats.kills, stats.conflicts, stats.steps,
+                  stats.latencies.percentile_us(50), stats.latencies.percentile_us(99),
+                  stats.latencies.percentile_us(100)));
+}
+
+void append_scripts(const Scripts& scripts, OutputBuffer& out) {
+  const lua::Engine& engine = scripts.engine();
+  out.append(fmt::format(
+      "STAT generation {}\r\nSTAT failed_loads {}\r\nSTAT types {}\r\nSTAT waiting_calls {}\r\n"
+      "STAT heap_bytes {}\r\nSTAT heap_limit_bytes {}\r\n",
+      engine.generation(), scripts.failed_loads(), engine.types()->all().size(),
+      engine.waiting_calls(), engine.heap().used_bytes(), engine.heap().region_bytes()));
+}
+
+/// The cursor: 0 the general lines, then one step for each of the last errors, then the methods
+/// that were called, type by type.
+ReportStep continue_scripts(NodeState& node, Report& report, OutputBuffer& out) {
+  if (node.scripts == nullptr) return ReportStep::ended;
+  const lua::Engine& engine = node.scripts->engine();
+  if (report.cursor == 0) {
+    append_scripts(*node.scripts, out);
+    report.cursor = 1;
+  }
+  std::uint64_t at = 1;
+  for (const lua::ScriptError& error : engine.last_errors()) {
+    if (at++ < report.cursor) continue;
+    if (out.room() < method_lines_bytes_max) return ReportStep::full;
+    out.append(fmt::format("STAT last_error {} {} {}\r\n", error.wall_ns / 1'000'000'000,
+                           error.method, Bytes(error.text).substr(0, limits::error_bytes_max)));
+    report.cursor = at;
+  }
+  for (const auto& type : engine.types()->all()) {
+    for (const auto& method : type->methods) {
+      if (at++ < report.cursor) continue;
+      if (out.room() < method_lines_bytes_max) return ReportStep::full;
+      if (method->stats.calls > 0) append_method(*method, out);
+      report.cursor = at;
+    }
   }
   return ReportStep::ended;
 }
@@ -112,6 +165,7 @@ ReportStep continue_report(NodeState& node, Report& report, OutputBuffer& out) {
       case Report::Kind::prefixes:
         if (!node.prefixes.dump(report.cursor, out)) step = ReportStep::full;
         break;
+      case Report::Kind::scripts: step = continue_scripts(node, report, out); break;
       default: step = continue_items(node, report, out); break;
     }
     report.ended = step == ReportStep::ended;

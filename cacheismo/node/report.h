@@ -23,7 +23,15 @@ namespace cacheismo::node {
 struct NodeState;
 
 struct Report {
-  enum class Kind : std::uint8_t { none, connections, prefixes, cachedump, metadump, mgdump };
+  enum class Kind : std::uint8_t {
+    none,
+    connections,
+    prefixes,
+    scripts,
+    cachedump,
+    metadump,
+    mgdump
+  };
   Kind kind = Kind::none;
   bool ended = false;            ///< every item was told; only the last line is missing
   std::uint32_t lines_left = 0;  ///< cachedump: its limit

@@ -71,6 +71,8 @@ class ScriptHost::ObjectState final : public lua::State {
   store::Object object;
 };
 
+ScriptHost::ScriptHost(NodeState& node) : node_(node) {}
+
 ScriptHost::~ScriptHost() {
   for (std::size_t i = 0; i < open_; ++i) node_.store.close(states_[i]->object);
 }

@@ -23,7 +23,7 @@ struct NodeState;
 
 class ScriptHost final : public lua::Host {
  public:
-  explicit ScriptHost(NodeState& node) : node_(node) {}
+  explicit ScriptHost(NodeState& node);
   ScriptHost(const ScriptHost&) = delete;
   ScriptHost& operator=(const ScriptHost&) = delete;
   ~ScriptHost();

@@ -22,7 +22,11 @@ lua::EngineOptions options_of(NodeState& node) {
 }  // namespace
 
 Scripts::Scripts(NodeState& node, std::span<char> heap)
-    : node_(node), heap_(heap), host_(node), engine_(heap_, host_, options_of(node)) {}
+    : node_(node),
+      reload_enabled_(node.config.scripts.reload_enabled),
+      heap_(heap),
+      host_(node),
+      engine_(heap_, host_, options_of(node)) {}
 
 Scripts::~Scripts() = default;
 
@@ -35,14 +39,22 @@ Result<void, std::string> Scripts::load() {
     loaded = failure(read.error());
   }
   if (loaded) {
-    node_.log.write(Level::info, "scripts_loaded",
-                    fmt::format("generation={} types={}", engine_.generation(),
-                                engine_.types()->all().size()));
+    node_.log.write(
+        Level::info, "scripts_loaded",
+        fmt::format("generation={} types={}", engine_.generation(), engine_.types()->all().size()));
   } else {
     ++failed_loads_;
     node_.log.write(Level::error, "scripts_refused", "reason=\"" + loaded.error() + '"');
   }
   return loaded;
+}
+
+lua::Answer Scripts::reload() {
+  if (const auto loaded = load(); !loaded) {
+    text_ = "scripts: " + loaded.error();
+    return {.is = lua::Answer::Is::error, .text = text_};
+  }
+  return {.is = lua::Answer::Is::value, .text = "RELOADED"};
 }
 
 lua::Answer Scripts::call(const lua::Method& method, Bytes rest, std::optional<Bytes> data,
@@ -54,6 +66,7 @@ lua::Answer Scripts::call(const lua::Method& method, Bytes rest, std::optional<B
     waiting_.erase(found);
     return taken;
   }
+  if (&method == &reload_) return reload();
   const lua::Answer answer = engine_.call(method, rest, data);
   if (answer.is != lua::Answer::Is::waiting) return answer;
   Waiting& waiting = waiting_[slot];

@@ -42,7 +42,8 @@ class Scripts final : public io::TimerEvents {
   [[nodiscard]] Result<void, std::string> load();
 
   [[nodiscard]] const lua::Method* find(Bytes key, Bytes& rest) const {
-    return engine_.find(key, rest);
+    if (const lua::Method* method = engine_.find(key, rest)) return method;
+    return reload_enabled_ && key == "cacheismo:reload" ? &reload_ : nullptr;
   }
 
   /// Runs a method for the connection in `slot`, or takes the answer of the call that it waited
@@ -72,7 +73,11 @@ class Scripts final : public io::TimerEvents {
     std::string text;
   };
 
+  [[nodiscard]] lua::Answer reload();
+
   NodeState& node_;
+  bool reload_enabled_;
+  lua::Method reload_;  ///< stands for the one virtual key that is no script's
   lua::Heap heap_;
   ScriptHost host_;
   lua::Engine engine_;
