@@ -62,6 +62,23 @@ inline constexpr std::uint64_t item_bytes_max = 1 * GiB;
 /// Smallest -I, bytes. memcached: 1 KiB.
 inline constexpr std::uint64_t item_bytes_min = 1 * KiB;
 
+// ---- Objects -----------------------------------------------------------------------------------
+
+/// Longest key of an entry, bytes. Two fit into a node of 1 KiB, so that a tree always has two
+/// branches.
+inline constexpr std::size_t object_key_bytes_max = 512;
+
+/// Longest value of an entry, bytes. What is longer takes several entries.
+inline constexpr std::size_t object_value_bytes_max = 1 * KiB;
+
+/// What an object's entries and nodes may come to unless told otherwise, bytes, and never more than
+/// a quarter of the arena: one put into the largest still leaves most of the cache as it was.
+inline constexpr std::uint64_t object_bytes_max = 16 * MiB;
+
+/// What one update of an object may hold in changed nodes outside of the arena, bytes: a method that
+/// changes 3,000 nodes. Half of what resident memory may be above the arena.
+inline constexpr std::size_t object_scratch_bytes_max = 4 * MiB;
+
 // ---- Connections -------------------------------------------------------------------------------
 
 /// What one receive may return, bytes. One buffer of this size is shared by all connections.

@@ -25,6 +25,7 @@
 #include <string>
 
 #include "cacheismo/base/bytes.h"
+#include "cacheismo/base/limits.h"
 #include "cacheismo/base/result.h"
 
 namespace cacheismo::store {
@@ -44,6 +45,8 @@ struct StoreOptions {
   std::uint64_t limit_bytes = 0;     ///< -m; at most the region's size; may be changed later
   std::uint64_t item_bytes_max = 0;  ///< -I: key + value + item header, as memcached counts
   std::uint64_t hash_seed = 0;
+  /// What an object's nodes may come to; never more than a quarter of limit_bytes.
+  std::uint64_t object_bytes_max = limits::object_bytes_max;
   bool evict = true;  ///< false (-M): a full store refuses instead
 };
 
@@ -68,6 +71,9 @@ enum class Outcome : std::uint8_t {
 class ItemView {
  public:
   [[nodiscard]] Bytes key() const { return key_; }
+  /// An object has no value to be read: see object.h. get(), meta_get() and arithmetic never show one.
+  [[nodiscard]] bool is_object() const { return object_; }
+  /// Of an object: what its nodes take in memory.
   [[nodiscard]] std::uint64_t value_bytes() const { return value_bytes_; }
   [[nodiscard]] std::uint32_t client_flags() const { return client_flags_; }
   [[nodiscard]] Seconds expiry() const { return expiry_; }
@@ -77,7 +83,7 @@ class ItemView {
   [[nodiscard]] std::uint64_t assigned_cas() const { return cas_; }
   /// The value, where it lies in one run of memory (always, below store's piece size).
   [[nodiscard]] std::optional<Bytes> contiguous() const {
-    return in_pieces_ ? std::nullopt : std::optional<Bytes>(value_);
+    return in_pieces_ || object_ ? std::nullopt : std::optional<Bytes>(value_);
   }
   [[nodiscard]] bool fetched() const { return fetched_; }        ///< read since it was stored
   [[nodiscard]] bool stale() const { return stale_; }            ///< md I made it so
@@ -95,6 +101,7 @@ class ItemView {
   Seconds expiry_;
   Seconds last_access_;
   bool in_pieces_ = false;
+  bool object_ = false;
   bool fetched_ = false;
   bool stale_ = false;
   bool token_sent_ = false;
@@ -234,6 +241,10 @@ struct StoreStats {
 
 class Table;
 class Body;
+class Object;
+struct ObjectCommit;
+enum class ObjectFound : std::uint8_t;
+enum class ObjectAccess : std::uint8_t;
 
 class Store {
  public:
@@ -308,6 +319,26 @@ class Store {
   /// Kills everything stored before `at` is reached, at that moment: flush_all with `at` = now
   /// takes effect before it returns. A later call replaces one that has not taken effect yet.
   void flush(Seconds at, Seconds now);
+
+  // ---- Objects ----------------------------------------------------------------------------------
+
+  // An item is an ordinary value or an object (object.h). To the verbs above an object is an item
+  // without a value: get() and meta_get() miss it (and meta_get() does not vivify then); peek(),
+  // touch(), scan() and flush() treat it as any item, and views of it say is_object(). put() with
+  // set or replace takes its place; add, append and prepend do not store; arithmetic() says
+  // not_numeric; remove() deletes it, also with invalidate or clear_value; a compare_cas never
+  // matches. cas(), copy_value() and pin() must not be called for it.
+
+  /// Opens the object of `key`, if it is one. Any number may be open to read, one for update. Until
+  /// all are closed no verb that writes may be called but the commit of an object: only get, peek,
+  /// meta_get without vivify, scan, and what belongs to pins. Requires that `object` is not open.
+  [[nodiscard]] ObjectFound open(Object& object, const Key& key, ObjectAccess access, Seconds now);
+  /// Makes all changes of an object that was opened for update visible, or none: stored or
+  /// no_memory. Stored counts as an access, and creates an object that was missing. Others that are
+  /// open stay so; those of the same key see the changes. Closes `object`, whatever the outcome.
+  [[nodiscard]] Outcome commit(Object& object, const ObjectCommit& how, Seconds now);
+  /// Discards the changes, if any. With `used` it counts as an access at that time.
+  void close(Object& object, std::optional<Seconds> used = std::nullopt);
 
   // ---- Upkeep -----------------------------------------------------------------------------------
 
