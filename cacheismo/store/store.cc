@@ -232,6 +232,11 @@ void Store::flush(Seconds at, Seconds now) {
 ObjectFound Store::open(Object& object, const Key& key, ObjectAccess access, Seconds now) {
   CHECK(!object.is_open());
   const Handle handle = body_->find(key, now);
+  if (access == ObjectAccess::create) {
+    body_->table.open(*object.tree_, Handle{}, key, true);
+    if (handle) body_->table.will_replace(*object.tree_, handle);
+    return ObjectFound::missing;
+  }
   const bool updates = access == ObjectAccess::update;
   if (handle && !body_->table.item(handle).is_object()) return ObjectFound::value;
   if (!handle && !updates) return ObjectFound::missing;

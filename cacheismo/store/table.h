@@ -130,6 +130,8 @@ class Table {
 
   // Objects. As in Store; the item is known, or known to be missing.
   void open(ObjectTree& tree, Handle handle, const Key& key, bool updates);
+  /// The object that is opened without an item will take the place of this one.
+  void will_replace(ObjectTree& tree, Handle item);
   void close(ObjectTree& tree);
   [[nodiscard]] bool any_open() const { return !open_items_.none(); }
   [[nodiscard]] Outcome commit(ObjectTree& tree, const ObjectCommit& how, Seconds now);
