@@ -71,6 +71,7 @@ void Table::close(ObjectTree& tree) {
 
 Outcome Table::commit(ObjectTree& tree, const ObjectCommit& how, Seconds now) {
   const Handle old = tree.opened().item;
+  open_items_.make_stale();
   if (how.erase) {
     if (old) drop(old);
     if (tree.replaced().item) drop(tree.replaced().item);
@@ -94,7 +95,6 @@ Outcome Table::commit(ObjectTree& tree, const ObjectCommit& how, Seconds now) {
   Handle fresh;
   const bool taken = take_nodes(tree, shape) && take_item(tree, shape, how, now, fresh);
   committing_ = nullptr;
-  open_items_.make_stale();
   end_moves(tree);
   if (!taken) {
     for (const NodeCopy& copy : tree.copies())
