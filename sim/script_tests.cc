@@ -111,12 +111,12 @@ int File::prepare(lua_State* lua) {
   File& file = *static_cast<File*>(lua_touserdata(lua, 1));
   lua::Vm& vm = *static_cast<lua::Vm*>(lua_touserdata(lua, 2));
   lua_settop(lua, 0);
-  vm.push_new_globals();
+  if (!vm.push_new_globals()) return luaL_error(lua, "no memory");
   file.add(lua, "test", test);
   file.add(lua, "expect", expect);
   file.add(lua, "expect_about", expect_about);
   file.add(lua, "expect_error", expect_error);
-  vm.freeze_globals();
+  if (!vm.freeze_globals()) return luaL_error(lua, "no memory");
   if (auto loaded = vm.load(file.file_.name, file.file_.source); !loaded) {
     lua_pushlstring(lua, loaded.error().data(), loaded.error().size());
     lua_error(lua);

@@ -30,7 +30,7 @@ void Generation::Loading::run(lua_State* lua, Module& module) {
   const Script* outer = running;
   running = module.script;
   module.progress = Module::Progress::running;
-  generation.vm().push_new_globals();
+  if (!generation.vm().push_new_globals()) fail(lua, "the scripts' memory is used up");
   Environment::fill(lua, generation);
   lua_pushvalue(lua, -1);
   module.globals = luaL_ref(lua, LUA_REGISTRYINDEX);
@@ -39,7 +39,7 @@ void Generation::Loading::run(lua_State* lua, Module& module) {
   lua_call(lua, 0, 1);
   module.result = luaL_ref(lua, LUA_REGISTRYINDEX);
   lua_rawgeti(lua, LUA_REGISTRYINDEX, module.globals);
-  generation.vm().freeze_globals();
+  if (!generation.vm().freeze_globals()) fail(lua, "the scripts' memory is used up");
   lua_pop(lua, 1);
   module.progress = Module::Progress::done;
   running = outer;
