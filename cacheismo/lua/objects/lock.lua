@@ -19,13 +19,15 @@ local kept_seconds = 3600
 
 function lock.default() return { token = 0 } end
 
-local function held_ms(self) return (self.ends or 0) - math.floor(now() * 1000) end
+local function now_ms() return math.floor(now() * 1000 + 0.5) end
+
+local function held_ms(self) return (self.ends or 0) - now_ms() end
 
 local function held_by(self, owner) return held_ms(self) > 0 and self.owner == owner end
 
 local function lease(self, seconds)
   seconds = arguments.number(seconds, "seconds", 0.001, seconds_max)
-  self.ends = math.floor(now() * 1000) + math.ceil(seconds * 1000)
+  self.ends = now_ms() + math.ceil(seconds * 1000)
   self:expire(math.ceil(seconds) + kept_seconds)
   return "OK " .. self.token
 end
@@ -36,7 +38,7 @@ function lock.update.acquire(self, owner, seconds)
   local left_ms = held_ms(self)
   if left_ms > 0 then return "HELD " .. (left_ms + 999) // 1000 end
   self.owner = owner
-  self.token = math.max(self.token + 1, math.floor(now() * 1000))
+  self.token = math.max(self.token + 1, now_ms())
   return lease(self, seconds)
 end
 

@@ -25,7 +25,7 @@ local rounding = 1e-9
 
 function ratelimit.default() return {} end
 
-local function now_ms() return math.floor(now() * 1000) end
+local function now_ms() return math.floor(now() * 1000 + 0.5) end
 
 local function limited(remaining, wait_ms)
   return ("LIMITED %d %s"):format(remaining, math.tointeger(wait_ms / 1000) or wait_ms / 1000)

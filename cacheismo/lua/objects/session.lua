@@ -19,7 +19,7 @@ local field_bytes_max = 400
 
 function session.default() return { values = {}, ends = {}, due = {} } end
 
-local function now_ms() return math.floor(now() * 1000) end
+local function now_ms() return math.floor(now() * 1000 + 0.5) end
 
 local function due_key(ends, field) return string.pack(">I8", ends) .. field end
 
