@@ -6,8 +6,8 @@
 //   flush      flush_all, then puts and upkeep over what it left
 //   shrinking  deletes of all items, then upkeep
 //   scan       the keys of one prefix looked for among all, in slices, with gets in between
-//   machine    no store: a fixed piece of work of about a microsecond on memory that is in a cache,
-//              as often as the most frequent call above
+//   machine    no store: a fixed piece of work of about a microsecond that touches no memory, as
+//              often as the most frequent call above
 //
 // Counted work is exact and repeatable. Time is the thread's processor time, which what else runs on
 // the machine should not add to; in part it does (interrupts, a hypervisor that takes the processor
