@@ -14,6 +14,7 @@ Everything is on loopback, on free ports, and ends with this program.
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import platform
 import signal
@@ -137,7 +138,7 @@ def cpu_of(results):
 
 def p99_of(results):
     kinds = ("get_latency_us", "set_latency_us", "call_latency_us")
-    return next(results[kind] for kind in kinds if results[kind])["p99"]
+    return next((results[kind]["p99"] for kind in kinds if results[kind]), 0)
 
 
 def rate_of(results):
@@ -149,8 +150,8 @@ def median_of(rounds, metric):
 
 
 def median_ratio(ours, theirs, metric):
-    """(median, smallest, largest) of the rounds' ratios."""
-    ratios = [metric(a) / metric(b) for a, b in zip(ours, theirs) if metric(b)]
+    """(median, smallest, largest) of the rounds' ratios; nan if the rounds were too short for any."""
+    ratios = [metric(a) / metric(b) for a, b in zip(ours, theirs) if metric(b)] or [math.nan]
     return statistics.median(ratios), min(ratios), max(ratios)
 
 
