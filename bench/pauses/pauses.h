@@ -9,9 +9,9 @@
 //   machine    no store: a fixed piece of work of about a microsecond that touches no memory, as
 //              often as the most frequent call above
 //
-// Counted work is exact and repeatable. Time is the thread's processor time, which what else runs on
-// the machine should not add to; in part it does (interrupts, a hypervisor that takes the processor
-// away), and `machine` shows how much: a maximum above that is the store's, one below need not be.
+// Counted work is exact and repeatable. Time is the thread's processor time, to which what else
+// runs on the machine should not add; in part it does (interrupts, a hypervisor that takes the
+// processor away), and `machine` shows how much: a maximum well above its own is the store's.
 // The cache's memory is touched before, so that the kernel's zeroing of pages is not measured.
 
 #ifndef CACHEISMO_BENCH_PAUSES_PAUSES_H_
