@@ -150,7 +150,7 @@ def median_of(rounds, metric):
 
 
 def median_ratio(ours, theirs, metric):
-    """(median, smallest, largest) of the rounds' ratios; nan if the rounds were too short for any."""
+    """(median, smallest, largest) of the rounds' ratios; nan if rounds were too short for any."""
     ratios = [metric(a) / metric(b) for a, b in zip(ours, theirs) if metric(b)] or [math.nan]
     return statistics.median(ratios), min(ratios), max(ratios)
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """side_by_side runs tiny here, so that it cannot rot: every workload and server, written tables.
 
-What a server may answer and how objects are made are asserted by the program itself, which ends with
-an error. Whether a figure is good is not asked: that would depend on the machine and on who else uses it.
+What servers must answer is asserted by the program itself, which ends with an error. Whether a
+figure is good is not asked: that would depend on the machine and on who else uses it.
 """
 
 import json

@@ -27,8 +27,8 @@ namespace cacheismo::load {
 
 class Connection {
  public:
-  /// Takes a connected, non-blocking descriptor. At most `in_flight_max` requests at once. `dataset`
-  /// and `call` (nullptr: no calls are started) outlive it.
+  /// Takes a connected, non-blocking descriptor. At most `in_flight_max` requests at once. The
+  /// dataset and the call (nullptr: no calls are started) outlive it.
   Connection(int descriptor, Protocol protocol, const Dataset& dataset, const Call* call,
              std::size_t in_flight_max);
   ~Connection();
@@ -41,7 +41,8 @@ class Connection {
   [[nodiscard]] bool has_room() const { return !lost() && in_flight_ < ring_.size(); }
   [[nodiscard]] std::size_t unsent_bytes() const { return output_.size() - sent_; }
 
-  /// Requires has_room(); one id unless it is a get. Latency counts from due_ns. `measured`: its latency goes into the tally.
+  /// Requires has_room(), and one id unless it is a get. Latency counts from due_ns. `measured`:
+  /// its latency goes into the tally.
   void start(Operation operation, std::span<const std::uint64_t> ids, std::uint64_t due_ns,
              bool measured);
 

@@ -131,7 +131,8 @@ class Index {
 
  private:
   static constexpr std::uint32_t no_line = 0xFFFFFFFF;
-  /// Items per 100 lines. At 850 none of 670 million inserts failed, without walks.
+  /// Items per 100 lines. At 850 none of 100 million inserts failed, without walks
+  /// (bench/index_fill).
   static constexpr std::uint64_t grow_above_percent = 800;
   /// Far enough below that a few items more or less do not make it grow and shrink in turns.
   static constexpr std::uint64_t shrink_below_percent = 690;
