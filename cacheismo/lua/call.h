@@ -69,13 +69,14 @@ class Call {
 
   /// Discards what was changed and closes everything.
   void release_all() {
-    if (writing != nullptr) host_->release(*writing);
+    if (writing != nullptr) host_->release(*writing, false);
     writing = nullptr;
     commit = {};
-    release_readers();
+    release_readers(false);
   }
-  void release_readers() {
-    for (State* state : reading) host_->release(*state);
+  /// `used`: they served an answer.
+  void release_readers(bool used) {
+    for (State* state : reading) host_->release(*state, used);
     reading.clear();
   }
 

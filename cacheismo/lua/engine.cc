@@ -101,7 +101,7 @@ Answer Engine::finish(Generation& generation, Call& call, Ended ended) {
     call.release_all();
     return value(method.kind == Kind::create ? "NOT_CREATED" : "ERROR_CACHE_MISS");
   }
-  call.release_readers();
+  call.release_readers(true);
   // What default() has made for a read is forgotten; what migrate() has made is not.
   if (method.kind == Kind::read && call.make_default) call.release_all();
   if (call.writing != nullptr) {
@@ -152,7 +152,7 @@ std::optional<Answer> Engine::open_object(Call& call) {
     return fail(method, "the key holds an ordinary value, not an object", {});
   if (opened->found == Found::missing) {
     if (type.make_default == Type::no_function) {
-      if (opened->state != nullptr) host_.release(*opened->state);
+      if (opened->state != nullptr) host_.release(*opened->state, false);
       return value("ERROR_CACHE_MISS");
     }
     if (opened->state == nullptr) opened = host_.open(key.bytes(), Access::create);
@@ -166,7 +166,7 @@ std::optional<Answer> Engine::open_object(Call& call) {
     (access == Access::read ? call.reading.emplace_back() : call.writing) = opened->state;
     return std::nullopt;
   }
-  host_.release(*opened->state);
+  host_.release(*opened->state, false);
   if (type.migrate == Type::no_function)
     return fail(method,
                 fmt::format("the object is of version {}, the type of {}, and there is no migrate",

@@ -30,16 +30,11 @@
 #include "cacheismo/lua/call.h"
 #include "cacheismo/lua/heap.h"
 #include "cacheismo/lua/host.h"
+#include "cacheismo/lua/script.h"
 #include "cacheismo/lua/types.h"
 #include "cacheismo/lua/vm.h"
 
 namespace cacheismo::lua {
-
-/// One file of the scripts directory, read already.
-struct Script {
-  std::string name;  ///< "quota.lua"; at most 100 bytes
-  std::string source;
-};
 
 struct EngineOptions {
   Limits call;  ///< of each method's call

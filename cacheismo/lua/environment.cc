@@ -83,13 +83,18 @@ int Generation::Environment::object_type(lua_State* lua) {
   const Bytes name = checked_string(lua, 1);
   if (!is_name(name))
     luaL_argerror(lua, 1, "a type's name has letters, digits, '_', '-' and '.', at most 64");
-  Loading::Declared declared{.name = std::string(name), .script = loading.running->name};
+  Loading::Declared declared{.name = std::string(name),
+                             .script = loading.running->name,
+                             .shipped = loading.running->shipped};
   if (!lua_isnoneornil(lua, 2)) {
     luaL_checktype(lua, 2, LUA_TTABLE);
     lua_getfield(lua, 2, "version");
     if (!lua_isnil(lua, -1)) declared.version = luaL_checkinteger(lua, -1);
     if (declared.version < 1) luaL_argerror(lua, 2, "a version is a positive integer");
   }
+  if (!declared.shipped)
+    std::erase_if(loading.declared,
+                  [&](const auto& other) { return other.shipped && other.name == declared.name; });
   for (const Loading::Declared& other : loading.declared) {
     if (other.name == declared.name)
       luaL_error(lua, "the type %s is declared already, by %s", other.name.c_str(),
@@ -146,7 +151,7 @@ int Generation::Environment::atomically(lua_State* lua) {
   if (status == LUA_OK) {
     committed = call.host().commit(*call.writing, call.commit);
   } else {
-    call.host().release(*call.writing);
+    call.host().release(*call.writing, false);
   }
   call.writing = nullptr;
   generation.tables().end_proxies();
@@ -171,6 +176,7 @@ int Generation::Environment::require(lua_State* lua) {
                       lua_tostring(lua, 1));
   if (module->progress == Loading::Module::Progress::running)
     return luaL_error(lua, "require: %s.lua requires itself", lua_tostring(lua, 1));
+  module->required = true;
   if (module->progress == Loading::Module::Progress::waiting) loading.run(lua, *module);
   lua_rawgeti(lua, LUA_REGISTRYINDEX, module->result);
   return 1;

@@ -185,8 +185,10 @@ Result<std::shared_ptr<Generation>, std::string> Generation::load(std::span<cons
       return failure(script.name + ": a script's name ends in .lua and has at most 100 bytes");
     loading.modules.push_back({.script = &script});
   }
-  std::sort(loading.modules.begin(), loading.modules.end(),
-            [](const auto& a, const auto& b) { return a.script->name < b.script->name; });
+  std::sort(loading.modules.begin(), loading.modules.end(), [](const auto& a, const auto& b) {
+    return std::pair(!a.script->shipped, Bytes(a.script->name)) <
+           std::pair(!b.script->shipped, Bytes(b.script->name));
+  });
   made->loading_ = &loading;
   made->vm_->begin(load_limits);
   const Ended ended = Environment::in_vm(*made->vm_, [&](lua_State* lua) {

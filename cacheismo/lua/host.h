@@ -101,7 +101,9 @@ class Host {
   /// Ends a State that was opened for writing: all of its changes, or none of them and the object
   /// is as it was.
   [[nodiscard]] virtual Committed commit(State& state, const Commit& how) = 0;
-  virtual void release(State& state) = 0;
+  /// Closes a State, discarding its changes if it was opened for writing. `used`: it served a call
+  /// that was answered, which counts as an access.
+  virtual void release(State& state, bool used) = 0;
 
   // Items, for the original interface and store.*. Requires that no State is open for writing.
   [[nodiscard]] virtual std::optional<ItemCopy> get_item(Bytes key) = 0;

@@ -71,6 +71,9 @@ void Generation::Loading::add_methods(lua_State* lua, Type& type, const char* gr
 }
 
 void Generation::Loading::register_type(lua_State* lua, const Declared& declaration) {
+  if (const Type* other = generation.types_.type(declaration.name); other != nullptr)
+    fail(lua, fmt::format("{}: the type {} is declared already, by {}", declaration.script,
+                          declaration.name, other->script));
   Type& type = generation.types_.add(declaration.name, declaration.script);
   type.version = declaration.version;
   lua_rawgeti(lua, LUA_REGISTRYINDEX, declaration.table);
@@ -108,9 +111,9 @@ void Generation::Loading::register_type(lua_State* lua, const Declared& declarat
 void Generation::Loading::register_handlers(lua_State* lua, const Module& module) {
   const std::string name(base(module));
   const bool declares = std::any_of(declared.begin(), declared.end(), [&](const Declared& one) {
-    return one.script == module.script->name;
+    return !one.shipped && one.script == module.script->name;
   });
-  if (declares || generation.types_.type(name) != nullptr || !is_name(name)) return;
+  if (module.script->shipped || module.required || declares || !is_name(name)) return;
   lua_rawgeti(lua, LUA_REGISTRYINDEX, module.result);
   if (!lua_istable(lua, -1)) {
     lua_pop(lua, 1);
@@ -133,6 +136,9 @@ void Generation::Loading::register_handlers(lua_State* lua, const Module& module
     }
   }
   if (only_functions && !handlers.empty()) {
+    if (generation.types_.type(name) != nullptr)
+      fail(lua, fmt::format("{}: the type {} is declared already, by {}", module.script->name, name,
+                            generation.types_.type(name)->script));
     Type& type = generation.types_.add(name, module.script->name);
     std::sort(handlers.begin(), handlers.end());
     for (const std::string& handler : handlers) {
@@ -147,8 +153,12 @@ void Generation::Loading::register_handlers(lua_State* lua, const Module& module
 void Generation::Loading::run_all(lua_State* lua) {
   for (Module& module : modules)
     if (module.progress == Module::Progress::waiting) run(lua, module);
-  for (const Declared& type : declared) register_type(lua, type);
+  // The handlers first: where their name is a shipped type's, they take its place.
   for (const Module& module : modules) register_handlers(lua, module);
+  for (const Declared& type : declared) {
+    if (type.shipped && generation.types_.type(type.name) != nullptr) continue;
+    register_type(lua, type);
+  }
 }
 
 }  // namespace cacheismo::lua

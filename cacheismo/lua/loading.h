@@ -4,7 +4,9 @@
 //  1. A script runs once, in an environment of its own, when its turn or the first require() comes.
 //  2. Its globals are frozen when it has run.
 //  3. A table of functions that a script returns, or leaves as a global under the name of its file,
-//     is a type of the original interface, unless the script declares types itself.
+//     is a type of the original interface, unless the script declares types itself, is shipped, or
+//     was required by another.
+//  4. A type takes the place of a shipped one of the same name; else a name is declared once.
 //
 // Everything here runs inside of Vm::run() and raises Lua's errors.
 
@@ -26,6 +28,7 @@ namespace cacheismo::lua {
 struct Generation::Loading {
   struct Module {
     const Script* script = nullptr;
+    bool required = false;  ///< by another: then it is no type of its own
     enum class Progress : std::uint8_t { waiting, running, done } progress = Progress::waiting;
     int result = LUA_NOREF;
     int globals = LUA_NOREF;
@@ -33,6 +36,7 @@ struct Generation::Loading {
   struct Declared {
     std::string name;
     std::string script;
+    bool shipped = false;
     std::int64_t version = 1;
     int table = LUA_NOREF;
   };
@@ -41,10 +45,15 @@ struct Generation::Loading {
   std::vector<Declared> declared;
   const Script* running = nullptr;
 
+  /// What require() finds for the script that runs: shipped scripts find shipped ones only, others
+  /// their own first.
   Module* module(Bytes base_name) {
-    for (Module& one : modules)
-      if (base(one) == base_name) return &one;
-    return nullptr;
+    Module* found = nullptr;
+    for (Module& one : modules) {
+      if (base(one) != base_name || (running->shipped && !one.script->shipped)) continue;
+      if (found == nullptr || !one.script->shipped) found = &one;
+    }
+    return found;
   }
   static Bytes base(const Module& module) {
     Bytes name = module.script->name;

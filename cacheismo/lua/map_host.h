@@ -93,10 +93,10 @@ class MapHost final : public Host {
           object.expires_in_seconds = static_cast<std::uint32_t>(*how.expire_after_seconds);
       }
     }
-    release(state);
+    release(state, true);
     return outcome;
   }
-  void release(State& state) override {
+  void release(State& state, bool) override {
     open_.remove_if([&](const MapState& one) { return &one == &state; });
   }
 

@@ -66,6 +66,10 @@ class Index {
   /// The lines of a batch, then slot and item behind the first entry that may be each key's.
   void prefetch(std::span<const Key> keys) const;
 
+  /// The items of a line. Who goes through the lines upwards asks for one that is lines_ahead.
+  void prefetch_items(std::uint32_t number) const { prefetch_items(line(number), line_entries); }
+  static constexpr std::uint32_t lines_ahead = 2;
+
   /// The item that has this key, or none. Mends the entry's hint, hence not const.
   [[nodiscard]] Handle find(const Key& key);
 

@@ -336,24 +336,6 @@ TEST_F(StoreTest, EvictsTheLeastRecentlyUsed) {
   EXPECT_EQ(get("used"), "v");
 }
 
-TEST_F(StoreTest, AScanSeesEveryItemThroughGrowth) {
-  for (int i = 0; i < 3000; ++i) put("k" + std::to_string(i), "v");
-  struct Count final : Store::Visitor {
-    std::vector<int> seen = std::vector<int>(3000);
-    void visit(const ItemView& item) override {
-      const int number = std::stoi(std::string(item.key().substr(1)));
-      if (number < 3000) ++seen[static_cast<std::size_t>(number)];
-    }
-  } visitor;
-  std::uint64_t cursor = 0;
-  int extra = 3000;
-  do {
-    cursor = store_->scan(cursor, 50, visitor, now_);
-    for (int i = 0; i < 40; ++i) put("k" + std::to_string(extra++), "v");
-  } while (cursor != 0);
-  for (int seen : visitor.seen) EXPECT_GE(seen, 1);
-}
-
 TEST_F(StoreTest, AnnouncedLengthAloneTakesNoMemory) {
   make({.item_bytes_max = 2 * MiB});
   put("k", "v");
