@@ -38,7 +38,7 @@ BareLua::BareLua() : parts_(std::make_unique<Parts>()) {
   luaL_requiref(lua, "string", luaopen_string, 1);
   luaL_requiref(lua, "table", luaopen_table, 0);
   parts_->tables = std::make_unique<StoredTables>(lua);
-  extend_table_library(lua, *parts_->tables);
+  add_marshal(lua, -1, *parts_->tables);
   lua_setglobal(lua, "table");
   const auto opened = host_.open("t$k", Access::update);
   CHECK(opened.has_value());

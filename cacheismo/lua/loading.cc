@@ -1,6 +1,7 @@
 #include "cacheismo/lua/loading.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <lauxlib.h>
@@ -30,7 +31,7 @@ void Generation::Loading::run(lua_State* lua, Module& module) {
   const Script* outer = running;
   running = module.script;
   module.progress = Module::Progress::running;
-  generation.vm().push_new_globals();
+  if (!generation.vm().push_new_globals()) fail(lua, "the scripts' memory is too small");
   Environment::fill(lua, generation);
   lua_pushvalue(lua, -1);
   module.globals = luaL_ref(lua, LUA_REGISTRYINDEX);
@@ -39,7 +40,7 @@ void Generation::Loading::run(lua_State* lua, Module& module) {
   lua_call(lua, 0, 1);
   module.result = luaL_ref(lua, LUA_REGISTRYINDEX);
   lua_rawgeti(lua, LUA_REGISTRYINDEX, module.globals);
-  generation.vm().freeze_globals();
+  if (!generation.vm().freeze_globals()) fail(lua, "the scripts' memory is too small");
   lua_pop(lua, 1);
   module.progress = Module::Progress::done;
   running = outer;
@@ -150,11 +151,47 @@ void Generation::Loading::register_handlers(lua_State* lua, const Module& module
   lua_pop(lua, 1);
 }
 
+void Generation::Loading::register_commands(lua_State* lua, const Module& module) {
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, module.globals);
+  lua_pushliteral(lua, "command");
+  lua_rawget(lua, -2);
+  if (!lua_istable(lua, -1)) {
+    lua_pop(lua, 2);
+    return;
+  }
+  const std::string& script = module.script->name;
+  std::array<int, verb_count> functions{};
+  functions.fill(LUA_NOREF);
+  lua_pushnil(lua);
+  while (lua_next(lua, -2) != 0) {
+    const std::string name =
+        lua_type(lua, -2) == LUA_TSTRING ? lua_tostring(lua, -2) : luaL_typename(lua, -2);
+    const auto verb = std::find(verb_names.begin(), verb_names.end(), name);
+    if (verb == verb_names.end() || !lua_isfunction(lua, -1))
+      fail(lua,
+           fmt::format("{}: command.{} must be a function under the name of a command that can "
+                       "be taken over",
+                       script, name));
+    functions[static_cast<std::size_t>(verb - verb_names.begin())] =
+        luaL_ref(lua, LUA_REGISTRYINDEX);
+  }
+  lua_pop(lua, 2);
+  for (std::size_t i = 0; i < verb_count; ++i) {
+    if (functions[i] == LUA_NOREF) continue;
+    const auto verb = static_cast<Verb>(i);
+    if (const Method* other = generation.types_.takes_over(verb); other != nullptr)
+      fail(lua, fmt::format("{}: command.{} is taken over already, by {}", script, verb_names[i],
+                            other->type->script));
+    generation.types_.take_over(verb, script, functions[i]);
+  }
+}
+
 void Generation::Loading::run_all(lua_State* lua) {
   for (Module& module : modules)
     if (module.progress == Module::Progress::waiting) run(lua, module);
   // The handlers first: where their name is a shipped type's, they take its place.
   for (const Module& module : modules) register_handlers(lua, module);
+  for (const Module& module : modules) register_commands(lua, module);
   for (const Declared& type : declared) {
     if (type.shipped && generation.types_.type(type.name) != nullptr) continue;
     register_type(lua, type);

@@ -7,6 +7,8 @@
 //     is a type of the original interface, unless the script declares types itself, is shipped, or
 //     was required by another.
 //  4. A type takes the place of a shipped one of the same name; else a name is declared once.
+//  5. The functions in a script's global `command` run instead of the ordinary commands that they
+//     are named after.
 //
 // Everything here runs inside of Vm::run() and raises Lua's errors.
 
@@ -64,6 +66,7 @@ struct Generation::Loading {
   void run(lua_State* lua, Module& module);
   void register_type(lua_State* lua, const Declared& declaration);
   void register_handlers(lua_State* lua, const Module& module);
+  void register_commands(lua_State* lua, const Module& module);
   void add_methods(lua_State* lua, Type& type, const char* group, Kind kind);
 };
 

@@ -319,8 +319,6 @@ int library_clone(lua_State* lua) {
   return 1;
 }
 
-int refuse_to_change(lua_State* lua) { return luaL_error(lua, "the table library is read-only"); }
-
 }  // namespace
 
 std::string marshal(lua_State* lua, int index, StoredTables& tables) {
@@ -329,11 +327,9 @@ std::string marshal(lua_State* lua, int index, StoredTables& tables) {
 
 void unmarshal(lua_State* lua, Bytes bytes) { Reader(lua, bytes).whole(); }
 
-void extend_table_library(lua_State* lua, StoredTables& tables) {
-  luaL_checkstack(lua, 6, nullptr);
-  lua_createtable(lua, 0, 0);  // stays empty, so that every write comes to __newindex
-  const int library = lua_gettop(lua);
-  lua_createtable(lua, 0, 3);  // what is new; the rest is found in the library of the sandbox
+void add_marshal(lua_State* lua, int library, StoredTables& tables) {
+  luaL_checkstack(lua, 3, nullptr);
+  library = lua_absindex(lua, library);
   for (const auto& [name, function] : {luaL_Reg{"marshal", library_marshal},
                                        {"unmarshal", library_unmarshal},
                                        {"clone", library_clone}}) {
@@ -342,20 +338,6 @@ void extend_table_library(lua_State* lua, StoredTables& tables) {
     lua_pushcclosure(lua, function, 2);
     lua_setfield(lua, -2, name);
   }
-  lua_createtable(lua, 0, 1);
-  lua_pushvalue(lua, library - 1);
-  lua_setfield(lua, -2, "__index");
-  lua_setmetatable(lua, -2);
-  lua_createtable(lua, 0, 3);
-  lua_insert(lua, -2);
-  lua_setfield(lua, -2, "__index");
-  lua_pushlightuserdata(lua, &tables);
-  lua_pushcclosure(lua, refuse_to_change, 1);
-  lua_setfield(lua, -2, "__newindex");
-  lua_pushboolean(lua, 0);
-  lua_setfield(lua, -2, "__metatable");
-  lua_setmetatable(lua, library);
-  lua_replace(lua, library - 1);
 }
 
 }  // namespace cacheismo::lua

@@ -40,9 +40,10 @@ inline constexpr std::size_t marshalled_bytes_max = 16u << 20;
 /// Pushes the table that `bytes` stand for; raises Lua's error if they stand for none.
 void unmarshal(lua_State* lua, Bytes bytes);
 
-/// Replaces the table library on top of the stack by one that has marshal(t), unmarshal(s) and
-/// clone(t) besides; they may be called with a colon. `tables` outlives the state.
-void extend_table_library(lua_State* lua, StoredTables& tables);
+/// Adds marshal(t), unmarshal(s) and clone(t) to the table on top of the stack. `library` is the
+/// index of what scripts know as `table`: they may call the three with a colon. `tables` outlives
+/// the state.
+void add_marshal(lua_State* lua, int library, StoredTables& tables);
 
 }  // namespace cacheismo::lua
 
