@@ -41,10 +41,12 @@ class TestHost final : public lua::Host {
   bool put_item(Bytes, const lua::ItemCopy&) override { return false; }
   bool delete_item(Bytes) override { return false; }
   std::uint64_t scan(Bytes, std::uint64_t, std::uint32_t, KeyVisitor&) override { return 0; }
+  Evicted evict_oldest(std::uint64_t, std::uint32_t) override { return {}; }
   std::int64_t wall_ns() override { return now_ns; }
   std::int64_t monotonic_ns() override { return now_ns; }
   std::int64_t stopwatch_ns() override { return 0; }
   void log(lua::Level, Bytes, Bytes) override {}
+  void set_log_level(lua::Level) override {}
 
   std::int64_t now_ns = 0;
 };
@@ -111,12 +113,12 @@ int File::prepare(lua_State* lua) {
   File& file = *static_cast<File*>(lua_touserdata(lua, 1));
   lua::Vm& vm = *static_cast<lua::Vm*>(lua_touserdata(lua, 2));
   lua_settop(lua, 0);
-  vm.push_new_globals();
+  if (!vm.push_new_globals()) return luaL_error(lua, "no memory");
   file.add(lua, "test", test);
   file.add(lua, "expect", expect);
   file.add(lua, "expect_about", expect_about);
   file.add(lua, "expect_error", expect_error);
-  vm.freeze_globals();
+  if (!vm.freeze_globals()) return luaL_error(lua, "no memory");
   if (auto loaded = vm.load(file.file_.name, file.file_.source); !loaded) {
     lua_pushlstring(lua, loaded.error().data(), loaded.error().size());
     lua_error(lua);

@@ -17,14 +17,6 @@ constexpr std::size_t last_errors_max = 16;
 
 Answer value(Bytes text) { return {.is = Answer::Is::value, .text = text}; }
 
-const char* limit_name(Ended ended) {
-  switch (ended) {
-    case Ended::out_of_steps: return "steps";
-    case Ended::out_of_time: return "time";
-    default: return "memory";
-  }
-}
-
 }  // namespace
 
 /// A method that waits, and everything that it needs when it goes on.
@@ -93,7 +85,6 @@ Answer Engine::finish(Generation& generation, Call& call, Ended ended) {
       ++method.stats.errors;
     } else {
       ++method.stats.kills;
-      text += fmt::format(" (the {} that one call may use)", limit_name(ended));
     }
     return fail(method, std::move(text), generation.vm().traceback());
   }

@@ -141,7 +141,7 @@ class Host {
 
   /// One line of the log; `text` may hold any bytes.
   virtual void log(Level level, Bytes event, Bytes text) = 0;
-  /// Lines below `level` are not logged from now on.
+  /// What scripts say below `level` is not logged from now on.
   virtual void set_log_level(Level level) = 0;
 
  protected:

@@ -26,12 +26,19 @@ bool is_name(Bytes text) {
   });
 }
 
+/// What declares no type was perhaps written when an undefined global was nil.
+Vm::Undefined Generation::Loading::undefined_in(const Script& script) const {
+  const bool declares = std::any_of(declared.begin(), declared.end(),
+                                    [&](const Declared& one) { return one.script == script.name; });
+  return declares || script.shipped ? Vm::Undefined::is_error : Vm::Undefined::is_nil;
+}
+
 void Generation::Loading::run(lua_State* lua, Module& module) {
   luaL_checkstack(lua, 8, nullptr);
   const Script* outer = running;
   running = module.script;
   module.progress = Module::Progress::running;
-  if (!generation.vm().push_new_globals()) fail(lua, "the scripts' memory is too small");
+  if (!generation.vm().push_new_globals()) fail(lua, "the scripts' memory is used up");
   Environment::fill(lua, generation);
   lua_pushvalue(lua, -1);
   module.globals = luaL_ref(lua, LUA_REGISTRYINDEX);
@@ -40,7 +47,8 @@ void Generation::Loading::run(lua_State* lua, Module& module) {
   lua_call(lua, 0, 1);
   module.result = luaL_ref(lua, LUA_REGISTRYINDEX);
   lua_rawgeti(lua, LUA_REGISTRYINDEX, module.globals);
-  if (!generation.vm().freeze_globals()) fail(lua, "the scripts' memory is too small");
+  if (!generation.vm().freeze_globals(undefined_in(*module.script)))
+    fail(lua, "the scripts' memory is used up");
   lua_pop(lua, 1);
   module.progress = Module::Progress::done;
   running = outer;

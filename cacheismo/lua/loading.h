@@ -2,7 +2,8 @@
 // they declared.
 //
 //  1. A script runs once, in an environment of its own, when its turn or the first require() comes.
-//  2. Its globals are frozen when it has run.
+//  2. Its globals are frozen when it has run; in one that declares no type, those that are
+//     undefined are nil from then on.
 //  3. A table of functions that a script returns, or leaves as a global under the name of its file,
 //     is a type of the original interface, unless the script declares types itself, is shipped, or
 //     was required by another.
@@ -64,6 +65,7 @@ struct Generation::Loading {
 
   void run_all(lua_State* lua);
   void run(lua_State* lua, Module& module);
+  [[nodiscard]] Vm::Undefined undefined_in(const Script& script) const;
   void register_type(lua_State* lua, const Declared& declaration);
   void register_handlers(lua_State* lua, const Module& module);
   void register_commands(lua_State* lua, const Module& module);

@@ -11,14 +11,15 @@
 
 #include "cacheismo/lua/engine.h"
 #include "cacheismo/lua/map_host.h"
-#include "cacheismo/lua/test_heap.h"
+#include "cacheismo/lua/test_vm.h"
 
 namespace cacheismo::lua {
 namespace {
 
 class Scripts {
  public:
-  explicit Scripts(const std::vector<Script>& scripts) : engine_(heap_.heap(), host, {}) {
+  explicit Scripts(const std::vector<Script>& scripts)
+      : heap_(region_.span()), engine_(heap_, host, {}) {
     const auto loaded = engine_.load(scripts);
     if (!loaded) error = loaded.error();
   }
@@ -69,7 +70,8 @@ class Scripts {
     }
   }
 
-  TestHeap heap_;
+  TestRegion region_{16u << 20};
+  Heap heap_;
   Engine engine_;
 };
 

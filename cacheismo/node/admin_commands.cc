@@ -32,8 +32,8 @@ constexpr std::uint64_t memory_limit_min = 8 * MiB;
 constexpr std::uint64_t memory_limit_megabytes_max = 1'000'000'000;
 
 /// The prefix that a dump is given as metadump prints keys, so that a piece of its output can be
-/// pasted: percent-encoded, where every byte but `%` may also stand for itself. No string: it is not
-/// that, or longer than a key.
+/// pasted: percent-encoded, where every byte but `%` may also stand for itself. No string: it is
+/// not that, or longer than a key.
 std::unique_ptr<const std::string> parse_prefix(Bytes word) {
   auto prefix = std::make_unique<std::string>(word);
   const auto size = proto::percent_decode(word, prefix->data());

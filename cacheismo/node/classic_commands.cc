@@ -206,6 +206,8 @@ MultiGetStep Dispatcher::multi_get(const MultiGet& how, Bytes keys, OutputBuffer
         return {MultiGetStep::Why::full, used};
       std::optional<store::ItemView> item =
           how.touch ? store.touch(batch[i], how.expiry, node_.now) : store.get(batch[i], node_.now);
+      // An object has been touched, but has no value to be shown.
+      if (item && item->is_object()) item.reset();
       if (item && !append_hit(how, batch[i], *item, out)) return {MultiGetStep::Why::full, used};
       if (how.touch) {
         ++node_.counters.cmd_touch;

@@ -1,7 +1,7 @@
 // Percent-encoding of keys (RFC 3986), as dumps and watchers print them and prefixes are read.
 //
-// Encoding is canonical. Decoding takes every byte but `%` for itself, so that `user:` and `user%3A`
-// are the same key.
+// Encoding is canonical. Decoding takes every byte but `%` for itself, so that `user:` and
+// `user%3A` are the same key.
 
 #ifndef CACHEISMO_PROTO_PERCENT_H_
 #define CACHEISMO_PROTO_PERCENT_H_

@@ -35,7 +35,11 @@ enum class ObjectFound : std::uint8_t {
   value,    ///< the item is an ordinary value; not opened
 };
 
-enum class ObjectAccess : std::uint8_t { read, update };
+enum class ObjectAccess : std::uint8_t {
+  read,
+  update,
+  create,  ///< an update that starts empty; commit puts it in the place of whatever has the key
+};
 
 struct ObjectEntry {
   Bytes key;

@@ -3,6 +3,7 @@
 // std::map, many objects between ordinary items in a small arena; an audit after each commit. The
 // model does not know who is evicted: what is missing must have been, and never while it was open.
 
+#include <cstdio>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -20,9 +21,14 @@
 namespace cacheismo::store {
 namespace {
 
-/// Fails a property and a plain test alike.
+/// Fails a property and a plain test alike; says so at once, as an open object ends the process.
+void fail(int line, const std::string& what) {
+  const std::string text = "line " + std::to_string(line) + ": " + what;
+  std::fprintf(stderr, "%s\n", text.c_str());
+  throw std::runtime_error(text);
+}
 #define MUST(condition) \
-  if (!(condition)) throw std::runtime_error("line " + std::to_string(__LINE__) + ": " #condition)
+  if (!(condition)) fail(__LINE__, #condition)
 
 using Map = std::map<std::string, std::string>;
 
@@ -78,7 +84,7 @@ class Rig {
   static std::string name(std::uint64_t number) { return "object" + std::to_string(number); }
   void audit() {
     const auto broken = store_.audit();
-    if (broken) throw std::runtime_error(*broken);
+    if (broken) fail(__LINE__, *broken);
   }
   std::string any_field() {
     std::string field = std::to_string(prng_.below(fields_));

@@ -39,7 +39,7 @@ class OpenItems {
     for (OpenItem* opened = first_; opened != nullptr; opened = opened->next)
       if (opened->item == item) opened->item = to;
   }
-  /// Memory has been taken: what was seen may lie elsewhere.
+  /// One of them is committed: what was seen of others may change or lie elsewhere.
   void make_stale() {
     for (OpenItem* opened = first_; opened != nullptr; opened = opened->next) opened->stale = true;
   }

@@ -226,12 +226,30 @@ void Store::flush(Seconds at, Seconds now) {
   body_->begin_verb(now);
 }
 
+Dropped Store::drop_oldest(std::uint64_t bytes, std::uint32_t items_max, Seconds now) {
+  body_->expect_none_open();
+  body_->begin_verb(now);
+  Dropped dropped;
+  while (dropped.bytes < bytes && dropped.items < items_max) {
+    const std::uint64_t item = body_->table.drop_oldest();
+    if (item == 0) break;
+    dropped.bytes += item;
+    ++dropped.items;
+  }
+  return dropped;
+}
+
 // ---- Objects
 // -------------------------------------------------------------------------------------
 
 ObjectFound Store::open(Object& object, const Key& key, ObjectAccess access, Seconds now) {
   CHECK(!object.is_open());
   const Handle handle = body_->find(key, now);
+  if (access == ObjectAccess::create) {
+    body_->table.open(*object.tree_, Handle{}, key, true);
+    if (handle) body_->table.will_replace(*object.tree_, handle);
+    return ObjectFound::missing;
+  }
   const bool updates = access == ObjectAccess::update;
   if (handle && !body_->table.item(handle).is_object()) return ObjectFound::value;
   if (!handle && !updates) return ObjectFound::missing;

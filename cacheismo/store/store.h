@@ -209,6 +209,12 @@ struct Scanned {
   std::uint32_t lines = 0;  ///< lines that were looked at
 };
 
+/// What drop_oldest() has dropped.
+struct Dropped {
+  std::uint64_t bytes = 0;
+  std::uint32_t items = 0;
+};
+
 /// Plain counters since construction or reset; gauges are computed on request.
 struct StoreStats {
   std::uint64_t items = 0;       ///< gauge: live items
@@ -320,6 +326,10 @@ class Store {
   /// takes effect before it returns. A later call replaces one that has not taken effect yet.
   void flush(Seconds at, Seconds now);
 
+  /// Drops what was used longest ago, until `bytes` (key + value + overhead) are gone or `items_max`
+  /// items are; what is pinned stays.
+  Dropped drop_oldest(std::uint64_t bytes, std::uint32_t items_max, Seconds now);
+
   // ---- Objects ----------------------------------------------------------------------------------
 
   // An item is an ordinary value or an object (object.h). To the verbs above an object is an item
@@ -351,7 +361,7 @@ class Store {
   /// Visits items in the order of a cursor that survives changes: every item present throughout is
   /// seen at least once. The cursor starts at 0; one that is not gone on with for a minute is
   /// forgotten and may miss items. A call does no more than `rule` says, however few items match.
-  /// Some 40 ns for an item that does not.
+  /// Some 60 ns for an item that does not.
   class Visitor {
    public:
     virtual void visit(const ItemView& item) = 0;

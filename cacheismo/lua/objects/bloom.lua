@@ -10,8 +10,8 @@
 --
 -- Nothing can be taken out. Cost: O(log n) and one block of 256 bytes for each add.
 
-local hash, number, text, whole = require("hash"), require("number"), require("text"),
-  require("whole")
+local arguments = require("arguments")
+local hash = require("hash")
 
 local bloom = object.type("bloom", { version = 1 })
 
@@ -23,8 +23,8 @@ local bits_max = 100 * 1000 * 1000 -- 12.5 MB of the 16 MiB that an object may h
 local spare = 1.1
 
 function bloom.new(capacity, error_rate)
-  capacity = whole(capacity or 10000, "capacity", 1, bits_max)
-  error_rate = number(error_rate or 0.01, "error_rate", 1e-6, 0.5)
+  capacity = arguments.whole(capacity or 10000, "capacity", 1, bits_max)
+  error_rate = arguments.number(error_rate or 0.01, "error_rate", 1e-6, 0.5)
   local bits_per_value = -math.log(error_rate) / math.log(2) ^ 2
   local bits = capacity * bits_per_value * spare
   if bits > bits_max then error("capacity is too large for that error_rate", 0) end
@@ -56,7 +56,7 @@ end
 local function block_of(self, bits) return (bits >> 32) * self.block_count >> 32 end
 
 function bloom.update.add(self, value)
-  local bits = hash(text(value, "value", 0))
+  local bits = hash(arguments.text(value, "value", 0))
   local blocks, at = self.blocks, block_of(self, bits)
   local old = blocks[at] or empty_block
   local block = old
@@ -74,7 +74,7 @@ function bloom.update.add(self, value)
 end
 
 function bloom.read.exist(self, value)
-  local bits = hash(text(value, "value", 0))
+  local bits = hash(arguments.text(value, "value", 0))
   local block = self.blocks[block_of(self, bits)]
   if not block then return "NOT_FOUND" end
   local answer = "EXISTS"

@@ -12,7 +12,8 @@
 --
 -- Cost: O(log n) to find a server, 160 entries to add or remove one.
 
-local hash, text = require("hash"), require("text")
+local arguments = require("arguments")
+local hash = require("hash")
 
 local consistent = object.type("consistent", { version = 1 })
 
@@ -30,7 +31,7 @@ end
 
 -- `ring` is an object, or the table that becomes one.
 local function add(ring, server)
-  text(server, "server", 1, name_bytes_max)
+  arguments.text(server, "server", 1, name_bytes_max)
   if ring.numbers[server] then return end
   if ring.count == servers_max then error("a ring has at most " .. servers_max .. " servers", 0) end
   local number = ring.last + 1
@@ -45,13 +46,14 @@ local function add(ring, server)
 end
 
 local function number_of(self, server)
-  return self.numbers[text(server, "server", 1, name_bytes_max)]
+  return self.numbers[arguments.text(server, "server", 1, name_bytes_max)]
 end
 
 function consistent.new(list)
   local ring = { count = 0, last = 0, down_count = 0,
                  points = {}, numbers = {}, servers = {}, down = {} }
-  for server in text(list, "list of servers", 1):gmatch("[^, \t]+") do add(ring, server) end
+  arguments.text(list, "list of servers", 1)
+  for server in list:gmatch("[^, \t]+") do add(ring, server) end
   if ring.count == 0 then return nil end
   return ring
 end
@@ -79,7 +81,7 @@ function consistent.update.remove(self, server)
 end
 
 function consistent.read.getserver(self, key)
-  local place = hash(text(key, "key", 0)) >> 32
+  local place = hash(arguments.text(key, "key", 0)) >> 32
   if self.count == self.down_count then return "NOT_FOUND" end
   local down = self.down
   local after, points = pairs(self.points)

@@ -33,7 +33,7 @@ test("five servers have about a fifth of the keys each", function(node)
   end
 end)
 
-test("a server that comes takes keys only for itself, and gives them back when it goes", function(node)
+test("a server that comes takes keys only for itself, and leaves them when it goes", function(node)
   new_ring(node, 4)
   local before = owners(node, 1000)
   expect(node:get("consistent:add:ring:late"), "SUCCESS")

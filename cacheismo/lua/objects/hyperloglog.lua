@@ -12,7 +12,8 @@
 -- estimation algorithms for HyperLogLog sketches", algorithm 6). Cost: add O(1), count O(1),
 -- merge O(16384).
 
-local hash, text = require("hash"), require("text")
+local arguments = require("arguments")
+local hash = require("hash")
 
 local hyperloglog = object.type("hyperloglog", { version = 1 })
 
@@ -41,7 +42,7 @@ local function rank_of(bits)
 end
 
 function hyperloglog.update.add(self, ...)
-  text((...), "value", 0)
+  arguments.text((...), "value", 0)
   local registers, histogram = self.registers, self.histogram
   local answer = "UNCHANGED"
   for _, value in ipairs({ ... }) do
@@ -94,7 +95,7 @@ function hyperloglog.read.count(self)
 end
 
 function hyperloglog.update.merge(self, other_key)
-  local other = object.open(text(other_key, "second key", 0))
+  local other = object.open(arguments.text(other_key, "second key", 0))
   if not other then return "SUCCESS" end
   local registers, histogram = self.registers, self.histogram
   for chunk_at, theirs in pairs(other.registers) do

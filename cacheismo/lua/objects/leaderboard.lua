@@ -8,8 +8,8 @@
 --
 -- Cost: O(log n) each, plus what is listed. A member takes about 25 bytes and three times its name.
 
-local number, ranking, text, whole = require("number"), require("ranking")(), require("text"),
-  require("whole")
+local arguments = require("arguments")
+local ranking = require("ranking")
 
 local leaderboard = object.type("leaderboard", { version = 1 })
 
@@ -18,7 +18,7 @@ local list_max = 1000
 
 function leaderboard.default() return { root = "", nodes = {} } end
 
-local function checked(member) return text(member, "member", 1, member_bytes_max) end
+local function checked(member) return arguments.text(member, "member", 1, member_bytes_max) end
 
 local function place(self, member, score)
   local nodes, root = self.nodes, self.root
@@ -40,14 +40,14 @@ local function position(self, member)
 end
 
 function leaderboard.update.add(self, member, score)
-  place(self, checked(member), number(score, "score"))
+  place(self, checked(member), arguments.number(score, "score"))
   return "SUCCESS"
 end
 
 function leaderboard.update.incr(self, member, by)
-  by = number(by or 1, "amount")
+  by = arguments.number(by or 1, "amount")
   local old = ranking.score(self.nodes, checked(member)) or 0
-  local score = number(old + 0.0 + by, "the new score")
+  local score = arguments.number(old + 0.0 + by, "the new score")
   place(self, member, score)
   return score
 end
@@ -59,11 +59,11 @@ end
 function leaderboard.read.rank(self, member) return position(self, member) end
 
 function leaderboard.read.top(self, count)
-  return listed(self, 1, whole(count or 10, "count", 1, list_max))
+  return listed(self, 1, arguments.whole(count or 10, "count", 1, list_max))
 end
 
 function leaderboard.read.around(self, member, count)
-  count = whole(count or 5, "count", 0, list_max)
+  count = arguments.whole(count or 5, "count", 0, list_max)
   local at = position(self, member)
   return at and listed(self, at - count, at + count)
 end
@@ -73,7 +73,7 @@ function leaderboard.update.remove(self, member)
   if not nodes[checked(member)] then return "NOT_FOUND" end
   local root = ranking.erase(nodes, self.root, member)
   self.root = root
-  if root == "" then object.delete() end
+  if root == "" then self:delete() end
   return "SUCCESS"
 end
 

@@ -8,14 +8,14 @@
 --
 -- A value that was popped is gone, whether or not its answer arrives. Cost: O(log n); clear O(n).
 
-local text, whole = require("text"), require("whole")
+local arguments = require("arguments")
 
 local queue = object.type("queue", { version = 1 })
 
 function queue.default() return { first = 1, last = 0, limit = 0, items = {} } end
 
 function queue.new(limit)
-  return { first = 1, last = 0, limit = whole(limit or 0, "limit", 0), items = {} }
+  return { first = 1, last = 0, limit = arguments.whole(limit or 0, "limit", 0), items = {} }
 end
 
 local function length(self) return self.last - self.first + 1 end
@@ -23,11 +23,11 @@ local function length(self) return self.last - self.first + 1 end
 local function start_again(self)
   self.first = 1
   self.last = 0
-  if self.limit == 0 then object.delete() end
+  if self.limit == 0 then self:delete() end
 end
 
 function queue.update.push(self, value)
-  text(value, "value", 0)
+  arguments.text(value, "value", 0)
   if self.limit > 0 and length(self) >= self.limit then return nil end
   local last = self.last + 1
   self.items[last] = value

@@ -8,7 +8,7 @@
 --
 -- Not a rate limit: all of it may go in the first second (see ratelimit). Cost: O(1).
 
-local number = require("number")
+local arguments = require("arguments")
 
 local quota = object.type("quota", { version = 1 })
 
@@ -41,7 +41,7 @@ end
 function quota.new(limit, period)
   if not ends_of[period or ""] then return nil end
   return {
-    limit = number(limit, "limit", 0),
+    limit = arguments.number(limit, "limit", 0),
     period = period,
     used = 0,
     ends = ends_of[period](os.time()),
@@ -49,7 +49,7 @@ function quota.new(limit, period)
 end
 
 function quota.update.addandcheck(self, amount)
-  amount = number(amount or 1, "amount", 0)
+  amount = arguments.number(amount or 1, "amount", 0)
   renew_when_over(self)
   local used = self.used + amount
   if used > self.limit then return "QUOTA_EXCEEDED" end

@@ -2,7 +2,7 @@
 
 -- Seconds from now to the next multiple of `period` since 1970: hours and days begin there.
 local function until_next(node, period)
-  return period - node:time() % period
+  return period - math.floor(node:time()) % period
 end
 
 test("a quota says when it is used up", function(node)

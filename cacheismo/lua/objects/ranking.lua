@@ -13,8 +13,7 @@
 -- Every function takes the stored table `nodes` and the member on top, and returns the new one on
 -- top where it changes something. Cost: O(log n) each, plus what is listed.
 --
--- Required by types; it is no type itself. What is returned is a function, as a file that returns a
--- table of functions would be a type of the original interface.
+-- Required by types; it is no type itself.
 
 local layout, layout_of_size = ">I4dI4s1s1", ">I4"
 
@@ -131,4 +130,4 @@ function ranking.list(nodes, root, first, last, visit, passed)
   if last > own then ranking.list(nodes, right, first, last, visit, own) end
 end
 
-return function() return ranking end
+return ranking

@@ -14,7 +14,7 @@
 -- One key is used with one of the two. Cost: take O(1); hit O(log n) plus what left the window, an
 -- entry for each hit within it.
 
-local number, whole = require("number"), require("whole")
+local arguments = require("arguments")
 
 local ratelimit = object.type("ratelimit", { version = 1 })
 
@@ -25,16 +25,16 @@ local rounding = 1e-9
 
 function ratelimit.default() return {} end
 
-local function now_ms() return math.floor(now() * 1000) end
+local function now_ms() return math.floor(now() * 1000 + 0.5) end
 
 local function limited(remaining, wait_ms)
   return ("LIMITED %d %s"):format(remaining, math.tointeger(wait_ms / 1000) or wait_ms / 1000)
 end
 
 function ratelimit.update.take(self, amount, rate, burst)
-  amount = number(amount, "amount", 0)
-  rate = number(rate, "rate", 1 / seconds_max)
-  burst = number(burst, "burst", 0, rate * seconds_max)
+  amount = arguments.number(amount, "amount", 0)
+  rate = arguments.number(rate, "rate", 1 / seconds_max)
+  burst = arguments.number(burst, "burst", 0, rate * seconds_max)
   if amount > burst then error("amount is above burst", 0) end
   local time = now_ms()
   local elapsed_ms = math.max(time - (self.at or time), 0)
@@ -51,8 +51,8 @@ function ratelimit.update.take(self, amount, rate, burst)
 end
 
 function ratelimit.update.hit(self, limit, seconds)
-  limit = whole(limit, "limit", 1, limit_max)
-  local window_ms = math.ceil(number(seconds, "seconds", 0.001, seconds_max) * 1000)
+  limit = arguments.whole(limit, "limit", 1, limit_max)
+  local window_ms = math.ceil(arguments.number(seconds, "seconds", 0.001, seconds_max) * 1000)
   if not self.hits then
     self.first, self.last, self.hits = 1, 0, {}
   end

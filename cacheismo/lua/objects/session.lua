@@ -10,7 +10,7 @@
 --
 -- Cost: O(log n) for a field, plus as much for each that has expired; O(n) for all.
 
-local number, text = require("number"), require("text")
+local arguments = require("arguments")
 
 local session = object.type("session", { version = 1 })
 
@@ -19,7 +19,7 @@ local field_bytes_max = 400
 
 function session.default() return { values = {}, ends = {}, due = {} } end
 
-local function now_ms() return math.floor(now() * 1000) end
+local function now_ms() return math.floor(now() * 1000 + 0.5) end
 
 local function due_key(ends, field) return string.pack(">I8", ends) .. field end
 
@@ -33,7 +33,7 @@ end
 
 local function keep_for(self, field, seconds)
   keep_forever(self, field)
-  local ends = now_ms() + math.ceil(number(seconds, "seconds", 0, seconds_max) * 1000)
+  local ends = now_ms() + math.ceil(arguments.number(seconds, "seconds", 0, seconds_max) * 1000)
   self.ends[field] = ends
   self.due[due_key(ends, field)] = true
 end
@@ -54,7 +54,7 @@ local function is_empty(self)
   return after(values) == nil
 end
 
-local function checked(field) return text(field, "field", 1, field_bytes_max) end
+local function checked(field) return arguments.text(field, "field", 1, field_bytes_max) end
 
 local function live(self, field)
   local ends = self.ends[field]
@@ -63,7 +63,7 @@ end
 
 function session.update.set(self, field, value, seconds)
   erase_expired(self)
-  self.values[checked(field)] = text(value, "value", 0)
+  self.values[checked(field)] = arguments.text(value, "value", 0)
   if seconds then keep_for(self, field, seconds) else keep_forever(self, field) end
   return "SUCCESS"
 end
@@ -78,7 +78,7 @@ function session.update.delete(self, field)
   local found = self.values[checked(field)] ~= nil
   self.values[field] = nil
   keep_forever(self, field)
-  if is_empty(self) then object.delete() end
+  if is_empty(self) then self:delete() end
   return found and "SUCCESS" or "NOT_FOUND"
 end
 
@@ -93,11 +93,11 @@ end
 function session.update.touch(self, seconds, field)
   erase_expired(self)
   if is_empty(self) then
-    object.delete()
+    self:delete()
     return "NOT_FOUND"
   end
   if field == nil then
-    self:expire(math.ceil(number(seconds, "seconds", 0, seconds_max)))
+    self:expire(math.ceil(arguments.number(seconds, "seconds", 0, seconds_max)))
     return "SUCCESS"
   end
   if self.values[checked(field)] == nil then return "NOT_FOUND" end

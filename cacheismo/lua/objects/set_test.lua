@@ -16,6 +16,7 @@ test("a set is made, filled, asked and emptied", function(node)
   expect(node:get("set:delete:s:a"), "SUCCESS")
   expect(node:get("set:exist:s:a"), "NOT_FOUND")
   expect(node:get("set:count:s"), "1")
+  expect(node:get("set:getall:s"), "b\r\n")
 end)
 
 test("a member counts once, however often it is put or deleted", function(node)
