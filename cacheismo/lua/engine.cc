@@ -219,7 +219,8 @@ Answer Engine::call_async(const Method& method, std::span<const Bytes> parts,
   waiting->call.arguments = {};
   waiting->call.data.reset();
   if (prepared != Ended::returned) return end(*waiting, prepared);
-  return go_on(std::move(waiting), lua_gettop(waiting->thread) - 1);
+  const int arguments = lua_gettop(waiting->thread) - 1;
+  return go_on(std::move(waiting), arguments);
 }
 
 Answer Engine::resume(std::uint64_t id) {
