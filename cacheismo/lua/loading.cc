@@ -17,6 +17,9 @@ namespace {
   __builtin_unreachable();
 }
 
+/// Tables that every script finds among its globals, so that they are no handlers of its own.
+bool is_provided(Bytes name) { return name == "command" || name == "object" || name == "store"; }
+
 }  // namespace
 
 bool is_name(Bytes text) {
@@ -127,8 +130,11 @@ void Generation::Loading::register_handlers(lua_State* lua, const Module& module
   if (!lua_istable(lua, -1)) {
     lua_pop(lua, 1);
     lua_rawgeti(lua, LUA_REGISTRYINDEX, module.globals);
-    lua_pushlstring(lua, name.data(), name.size());
-    lua_rawget(lua, -2);
+    if (is_provided(name)) {
+      lua_pushnil(lua);
+    } else {
+      lua_getfield(lua, -1, name.c_str());
+    }
     lua_remove(lua, -2);
   }
   std::vector<std::string> handlers;
@@ -161,8 +167,7 @@ void Generation::Loading::register_handlers(lua_State* lua, const Module& module
 
 void Generation::Loading::register_commands(lua_State* lua, const Module& module) {
   lua_rawgeti(lua, LUA_REGISTRYINDEX, module.globals);
-  lua_pushliteral(lua, "command");
-  lua_rawget(lua, -2);
+  lua_getfield(lua, -1, "command");
   if (!lua_istable(lua, -1)) {
     lua_pop(lua, 2);
     return;
