@@ -18,7 +18,7 @@ struct Limits {
 /// So many steps may pass before the clock is looked at: at most 0.2 ms of ordinary work.
 inline constexpr std::int64_t slice_steps = 4096;
 
-/// A page of new memory costs as much as a step: copying and clearing 64 bytes takes about 5 ns.
+/// So many bytes of new memory cost a step: to clear and to copy them takes about as long.
 inline constexpr std::int64_t bytes_per_step = 64;
 
 /// What scripts write into the log in one run: above it the rest is dropped, and a line says so.

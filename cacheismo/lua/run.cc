@@ -1,6 +1,7 @@
 #include "cacheismo/lua/run.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "cacheismo/base/check.h"
 
@@ -24,8 +25,13 @@ bool refill_slice(Charge& charge) {
   if (run.left < 0) return false;
   const std::int64_t now_ns = run.host.stopwatch_ns();
   if (run.deadline_ns == 0) run.deadline_ns = now_ns + run.limits.time_ns;
+  if (now_ns <= run.deadline_ns) return true;
+  // The next step asks again, and gets the same answer.
+  run.deadline_ns = std::numeric_limits<std::int64_t>::min();
+  run.reserve += run.left + 1;
+  run.left = -1;
   run.verdict = Ended::out_of_time;
-  return now_ns <= run.deadline_ns;
+  return false;
 }
 
 /// Raised without a value: what catches it must not keep anything of it.
@@ -122,11 +128,11 @@ std::string place(lua_State* lua) {
   return {};
 }
 
-std::string traceback_of(lua_State* lua) {
+std::string traceback_of(lua_State* lua, int skipped) {
   constexpr int levels_max = 20;
   std::string text;
   lua_Debug frame;
-  for (int level = 0; lua_getstack(lua, level, &frame) != 0; ++level) {
+  for (int level = skipped; lua_getstack(lua, level, &frame) != 0; ++level) {
     if (level == levels_max) return text + "...\n";
     lua_getinfo(lua, "Slnt", &frame);
     text += frame.short_src;

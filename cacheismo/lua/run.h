@@ -85,8 +85,9 @@ struct AllocatorData {
 
 /// "quota.lua:42: " of the innermost function of a script, or nothing.
 [[nodiscard]] std::string place(lua_State* lua);
-/// A line for each function that is active in `lua`, without addresses, innermost first.
-[[nodiscard]] std::string traceback_of(lua_State* lua);
+/// A line for each function that is active in `lua`, without addresses, innermost first but for the
+/// first `skipped`.
+[[nodiscard]] std::string traceback_of(lua_State* lua, int skipped = 0);
 /// `text` on one line, at most message_bytes_max bytes; control characters become spaces.
 [[nodiscard]] std::string one_line(Bytes text);
 

@@ -29,7 +29,7 @@ int panic(lua_State*) {
 
 int keep_traceback(lua_State* lua) {
   Run& run = run_of(lua);
-  if (!run.is_killed()) run.traceback = traceback_of(lua);
+  if (!run.is_killed()) run.traceback = traceback_of(lua, 1);
   return 1;
 }
 
@@ -108,9 +108,10 @@ Result<void, std::string> Vm::load(Bytes name, Bytes source) {
   if (lua_load(state_, read_once, &source, chunk.c_str(), "t") != LUA_OK) {
     std::size_t bytes = 0;
     const char* text = lua_tolstring(state_, -1, &bytes);
-    std::string error = one_line({text, bytes});
+    std::string error(text, bytes);
     lua_pop(state_, 2);
-    return failure(std::move(error));
+    if (!Bytes(error).starts_with(name)) error = std::string(name) + ": " + error;
+    return failure(one_line(error));
   }
   lua_insert(state_, -2);
   CHECK(lua_setupvalue(state_, -2, 1) != nullptr);
