@@ -41,10 +41,12 @@ class TestHost final : public lua::Host {
   bool put_item(Bytes, const lua::ItemCopy&) override { return false; }
   bool delete_item(Bytes) override { return false; }
   std::uint64_t scan(Bytes, std::uint64_t, std::uint32_t, KeyVisitor&) override { return 0; }
+  Evicted evict_oldest(std::uint64_t, std::uint32_t) override { return {}; }
   std::int64_t wall_ns() override { return now_ns; }
   std::int64_t monotonic_ns() override { return now_ns; }
   std::int64_t stopwatch_ns() override { return 0; }
   void log(lua::Level, Bytes, Bytes) override {}
+  void set_log_level(lua::Level) override {}
 
   std::int64_t now_ns = 0;
 };

@@ -18,6 +18,7 @@
 
 #include <lua.h>
 
+#include "cacheismo/lua/command.h"
 #include "cacheismo/lua/host.h"
 #include "cacheismo/lua/types.h"
 
@@ -62,10 +63,12 @@ class Call {
   bool make_default = false;      ///< `writing` is empty, and default() fills it first
   std::int64_t migrate_from = 0;  ///< not 0: so does migrate(), from reading.front()
   std::string* result;
-  bool has_result = false;      ///< false: a miss
-  bool not_created = false;     ///< a constructor returned no table
-  lua_State* thread = nullptr;  ///< of a method that may wait; null for others
-  bool atomic = false;          ///< inside of atomically()
+  bool has_result = false;             ///< false: a miss
+  bool not_created = false;            ///< a constructor returned no table
+  lua_State* thread = nullptr;         ///< of a method that may wait; null for others
+  bool atomic = false;                 ///< inside of atomically()
+  std::optional<CommandData> command;  ///< of a handler; what it writes goes into `result`
+  std::uint64_t serial = 0;  ///< names the call among those of its generation, once one asks
 
   /// Discards what was changed and closes everything.
   void release_all() {

@@ -106,6 +106,7 @@ Answer Engine::finish(Generation& generation, Call& call, Ended ended) {
     }
   }
   if (method.kind == Kind::create) return value("CREATED");
+  if (call.command) return {.is = Answer::Is::raw, .text = *call.result};
   if (!call.has_result) return {.is = Answer::Is::miss};
   return value(*call.result);
 }
@@ -117,7 +118,13 @@ Answer Engine::call(const Method& method, Bytes rest, std::optional<Bytes> data)
   const VirtualKeyParts cut(rest);
   const auto parts = cut.parts();
   if (parts.empty()) return fail(method, "the object's key is missing: TYPE:METHOD:KEY", {});
-  if (method.kind == Kind::async) return call_async(method, parts, data);
+  if (method.kind == Kind::async) return call_async(method, parts, data, std::nullopt);
+  if (method.kind == Kind::handler) {
+    CommandData command{.verb = data ? Verb::set : Verb::get,
+                        .key = method.type->name + ':' + method.name + std::string(rest)};
+    if (data) command.data = *data;
+    return call_async(method, parts, data, std::move(command));
+  }
   Call call(method, host_, parts[0], text_);
   call.arguments = parts.subspan(1);
   call.data = data;
@@ -186,8 +193,14 @@ Answer Engine::call_now(Call& call) {
 
 // ---- Methods that may wait ----------------------------------------------------------------------
 
+Answer Engine::call_command(const Method& method, CommandData command) {
+  CHECK(method.kind == Kind::command);
+  const Bytes no_key;
+  return call_async(method, {&no_key, 1}, std::nullopt, std::move(command));
+}
+
 Answer Engine::call_async(const Method& method, std::span<const Bytes> parts,
-                          std::optional<Bytes> data) {
+                          std::optional<Bytes> data, std::optional<CommandData> command) {
   if (ObjectKey(method.type->name, parts[0]).bytes().empty())
     return fail(method, "the object's key is too long", {});
   if (waiting_.size() >= options_.waiting_calls_max)
@@ -200,12 +213,14 @@ Answer Engine::call_async(const Method& method, std::span<const Bytes> parts,
   if (waiting->thread == nullptr) return fail(method, "the scripts' memory is used up", {});
   waiting->call.arguments = parts.subspan(1);
   waiting->call.data = data;
+  waiting->call.command = std::move(command);
   generation.vm().begin(waiting->left);
   const Ended prepared = generation.run(waiting->call, Generation::prepare_thread);
   waiting->call.arguments = {};
   waiting->call.data.reset();
   if (prepared != Ended::returned) return end(*waiting, prepared);
-  return go_on(std::move(waiting), lua_gettop(waiting->thread) - 1);
+  const int arguments = lua_gettop(waiting->thread) - 1;
+  return go_on(std::move(waiting), arguments);
 }
 
 Answer Engine::resume(std::uint64_t id) {
@@ -213,7 +228,6 @@ Answer Engine::resume(std::uint64_t id) {
   CHECK(found != waiting_.end());
   std::unique_ptr<Waiting> waiting = std::move(found->second);
   waiting_.erase(found);
-  lua_settop(waiting->thread, 0);
   return go_on(std::move(waiting), 0);
 }
 
@@ -246,6 +260,7 @@ Answer Engine::go_on(std::unique_ptr<Waiting> waiting, int arguments) {
     generation.vm().free_thread(waiting->thread);
     return fail(call.method(), "a method yields through sleep() and its kin only", {});
   }
+  lua_pop(waiting->thread, results);
   const std::int64_t wake_ns = host_.monotonic_ns() + static_cast<std::int64_t>(*seconds * 1e9);
   const std::uint64_t id = ++last_call_;
   waiting_.emplace(id, std::move(waiting));
@@ -261,10 +276,12 @@ Answer Engine::end(Waiting& waiting, Ended ended) {
   }
   count(waiting.call.method(), waiting.started_ns, waiting.steps);
   generation.vm().free_thread(waiting.thread);
-  const Answer answer = finish(generation, waiting.call, ended);
-  if (answer.is != Answer::Is::value || answer.text.data() != waiting.text.data()) return answer;
-  text_ = waiting.text;
-  return value(text_);
+  Answer answer = finish(generation, waiting.call, ended);
+  if (answer.text.data() == waiting.text.data()) {
+    text_ = waiting.text;
+    answer.text = text_;
+  }
+  return answer;
 }
 
 // ---- Upkeep -------------------------------------------------------------------------------------

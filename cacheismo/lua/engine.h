@@ -47,6 +47,7 @@ struct Answer {
   enum class Is : std::uint8_t {
     value,
     miss,
+    raw,      ///< text is what the client receives in place of a VALUE block, or of the reply
     error,    ///< text is what follows SERVER_ERROR
     waiting,  ///< ask again with resume() at `wake_ns`, or cancel()
   };
@@ -83,6 +84,16 @@ class Engine {
 
   /// Runs a method. `rest` as find() gave it; `data`: the last argument, if there is one.
   [[nodiscard]] Answer call(const Method& method, Bytes rest, std::optional<Bytes> data);
+
+  /// What a script runs instead of an ordinary command; nullptr: nothing. Valid until the next
+  /// load().
+  [[nodiscard]] const Method* takes_over(Verb verb) const {
+    return types_ == nullptr ? nullptr : types_->takes_over(verb);
+  }
+  /// Runs it. Its raw answer is the whole reply, the END of a get included, and empty where the
+  /// command says noreply.
+  [[nodiscard]] Answer call_command(const Method& method, CommandData command);
+
   /// Goes on with a call that waited. Requires that it was not resumed or cancelled.
   [[nodiscard]] Answer resume(std::uint64_t call);
   void cancel(std::uint64_t call);
@@ -103,7 +114,7 @@ class Engine {
   [[nodiscard]] std::optional<Answer> open_object(Call& call);
   [[nodiscard]] Answer call_now(Call& call);
   [[nodiscard]] Answer call_async(const Method& method, std::span<const Bytes> parts,
-                                  std::optional<Bytes> data);
+                                  std::optional<Bytes> data, std::optional<CommandData> command);
   [[nodiscard]] Answer go_on(std::unique_ptr<Waiting> waiting, int arguments);
   [[nodiscard]] Answer end(Waiting& waiting, Ended ended);
   [[nodiscard]] Answer finish(Generation& generation, Call& call, Ended ended);

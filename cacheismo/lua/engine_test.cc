@@ -74,6 +74,7 @@ class EngineTest : public testing::Test {
         const std::string text(answer.text);
         return "error: " + text.substr(0, text.rfind(" id="));
       }
+      case Answer::Is::raw: return "raw " + std::string(answer.text);
       case Answer::Is::waiting: return "(waiting)";
     }
     return "?";

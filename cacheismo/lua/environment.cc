@@ -8,6 +8,7 @@
 #include "cacheismo/lua/charge.h"
 #include "cacheismo/lua/json.h"
 #include "cacheismo/lua/loading.h"
+#include "cacheismo/lua/original.h"
 
 namespace cacheismo::lua {
 namespace {
@@ -189,10 +190,20 @@ int Generation::Environment::sleep(lua_State* lua) {
   if (call.thread != lua || call.atomic)
     luaL_error(lua, "sleep works in an async method itself, not in a coroutine or an atomically");
   const double seconds = checked_seconds(lua, 1);
-  lua_settop(lua, 0);
   lua_pushlightuserdata(lua, const_cast<char*>(&sleep_tag));
   lua_pushnumber(lua, std::max(seconds, 0.0));
   return lua_yield(lua, 2);
+}
+
+bool Generation::can_pause(lua_State* lua, const Call& call) {
+  return call.thread == lua && !call.atomic && lua_isyieldable(lua) != 0;
+}
+
+int Generation::pause(lua_State* lua, lua_KContext context, lua_KFunction then) {
+  luaL_checkstack(lua, 2, nullptr);
+  lua_pushlightuserdata(lua, const_cast<char*>(&sleep_tag));
+  lua_pushnumber(lua, 0);
+  return lua_yieldk(lua, 2, context, then);
 }
 
 std::optional<double> Generation::seconds_slept(lua_State* thread) {
@@ -351,6 +362,7 @@ void Generation::Environment::fill(lua_State* lua, Generation& generation) {
   set(lua, generation, "now", now);
   set(lua, generation, "json", json);
   set(lua, generation, "type", type);
+  original::fill(lua, generation);
 }
 
 void Generation::Environment::add_methods(lua_State* lua, Generation& generation) {

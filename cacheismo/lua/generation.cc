@@ -8,6 +8,7 @@
 #include "cacheismo/lua/environment.h"
 #include "cacheismo/lua/json.h"
 #include "cacheismo/lua/loading.h"
+#include "cacheismo/lua/original.h"
 
 namespace cacheismo::lua {
 namespace {
@@ -24,28 +25,8 @@ constexpr Bytes version_key = "v";
 /// Makes the answer of a call of the value at `index`.
 void take_answer(lua_State* lua, Generation& generation, int index) {
   Call& call = *generation.call();
-  const std::size_t bytes_max = generation.options().result_bytes_max;
   call.result->clear();
-  call.has_result = true;
-  switch (lua_type(lua, index)) {
-    case LUA_TNIL: call.has_result = false; return;
-    case LUA_TBOOLEAN: *call.result = lua_toboolean(lua, index) != 0 ? "true" : "false"; return;
-    case LUA_TNUMBER: append_number(lua, index, *call.result); return;
-    case LUA_TSTRING: {
-      std::size_t size = 0;
-      const char* text = lua_tolstring(lua, index, &size);
-      if (size > bytes_max) luaL_error(lua, "the result is too large");
-      call.result->assign(text, size);
-      return;
-    }
-    case LUA_TTABLE:
-    case LUA_TUSERDATA:
-      generation.tables().push_copy(lua, index);
-      append_json(lua, -1, bytes_max, *call.result);
-      lua_pop(lua, 1);
-      return;
-    default: luaL_error(lua, "a method cannot return a %s", luaL_typename(lua, index));
-  }
+  call.has_result = generation.append_result(lua, index, *call.result);
 }
 
 void push(lua_State* lua, Bytes text) { lua_pushlstring(lua, text.data(), text.size()); }
@@ -81,6 +62,30 @@ Generation& generation_at(lua_State* lua) {
 }  // namespace
 
 // ---- Running methods ----------------------------------------------------------------------------
+
+bool Generation::append_result(lua_State* lua, int index, std::string& out) {
+  const std::size_t bytes_max = options_.result_bytes_max;
+  switch (lua_type(lua, index)) {
+    case LUA_TNIL: return false;
+    case LUA_TBOOLEAN: out += lua_toboolean(lua, index) != 0 ? "true" : "false"; return true;
+    case LUA_TNUMBER: append_number(lua, index, out); return true;
+    case LUA_TSTRING: {
+      std::size_t size = 0;
+      const char* text = lua_tolstring(lua, index, &size);
+      if (size > bytes_max) luaL_error(lua, "the result is too large");
+      out.append(text, size);
+      return true;
+    }
+    case LUA_TTABLE:
+    case LUA_TUSERDATA:
+      tables_->push_copy(lua, index);
+      append_json(lua, -1, bytes_max, out);
+      lua_pop(lua, 1);
+      return true;
+    default: luaL_error(lua, "a method cannot return a %s", luaL_typename(lua, index));
+  }
+  __builtin_unreachable();
+}
 
 Ended Generation::run(Call& call, lua_CFunction what) {
   call_ = &call;
@@ -129,9 +134,16 @@ int Generation::run_method(lua_State* lua) {
 }
 
 int Generation::prepare_thread(lua_State* lua) {
-  const Call& call = *generation_at(lua).call();
+  Generation& generation = generation_at(lua);
+  const Call& call = *generation.call();
   lua_State* thread = call.thread;
   lua_rawgeti(thread, LUA_REGISTRYINDEX, call.method().function);
+  if (call.command) {
+    original::push_command(lua, generation);
+    lua_xmove(lua, thread, 1);
+    if (call.method().kind == Kind::command) return 0;
+    push(thread, call.command->key);
+  }
   push(thread, call.key);
   push_arguments(thread, call);
   return 0;
@@ -139,6 +151,10 @@ int Generation::prepare_thread(lua_State* lua) {
 
 int Generation::take_answer_of_thread(lua_State* lua) {
   Generation& generation = generation_at(lua);
+  if (Call& call = *generation.call(); call.command) {
+    if (call.command->noreply) call.result->clear();
+    return 0;
+  }
   lua_State* thread = generation.call()->thread;
   if (lua_gettop(thread) == 0) lua_pushnil(thread);
   lua_settop(thread, 1);
@@ -194,6 +210,7 @@ Result<std::shared_ptr<Generation>, std::string> Generation::load(std::span<cons
   const Ended ended = Environment::in_vm(*made->vm_, [&](lua_State* lua) {
     made->tables_ = std::make_unique<StoredTables>(lua);
     Environment::add_methods(lua, *made);
+    original::make(lua, *made);
     loading.run_all(lua);
   });
   made->loading_ = nullptr;

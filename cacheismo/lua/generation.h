@@ -40,6 +40,13 @@ class Generation {
   [[nodiscard]] Call* call() const { return call_; }
   void set_call(Call* call) { call_ = call; }
 
+  /// What the original interface (original.h) keeps here: a reference, and the last Call::serial.
+  struct OriginalParts {
+    int helpers = LUA_NOREF;
+    std::uint64_t last_serial = 0;
+  };
+  [[nodiscard]] OriginalParts& original() { return original_; }
+
   /// Runs `what`, one of the functions below, with `call` inside of the Vm's limits.
   [[nodiscard]] Ended run(Call& call, lua_CFunction what);
   /// The method of call, whose State is open: default() or migrate() first where that is due, then
@@ -49,9 +56,15 @@ class Generation {
   static int prepare_thread(lua_State* lua);
   /// Makes the answer of what call.thread has returned.
   static int take_answer_of_thread(lua_State* lua);
+  /// Appends what the value at `index` is as an answer: text, number, true, false, JSON. False: nil.
+  [[nodiscard]] bool append_result(lua_State* lua, int index, std::string& out);
 
   /// How long the sleep() is that a thread has yielded for; nullopt: it yielded for nothing known.
   [[nodiscard]] static std::optional<double> seconds_slept(lua_State* thread);
+  /// Whether the C function that runs in `lua` may let other calls run before it goes on.
+  [[nodiscard]] static bool can_pause(lua_State* lua, const Call& call);
+  /// Does so: `return pause(...)`. Afterwards `then` runs on the same stack.
+  static int pause(lua_State* lua, lua_KContext context, lua_KFunction then);
 
   /// The version that an object was written with.
   [[nodiscard]] static std::int64_t version_of(State& state);
@@ -72,6 +85,7 @@ class Generation {
   std::unique_ptr<Vm> vm_;
   std::unique_ptr<StoredTables> tables_;
   Call* call_ = nullptr;
+  OriginalParts original_;
   Loading* loading_ = nullptr;  ///< while load() runs
 };
 

@@ -123,6 +123,14 @@ class Host {
   [[nodiscard]] virtual std::uint64_t scan(Bytes prefix, std::uint64_t cursor, std::uint32_t limit,
                                            KeyVisitor& visitor) = 0;
 
+  /// Drops the items and objects that were used longest ago, until `bytes` of memory are free of
+  /// them or `items_max` are gone. No items: there are none left.
+  struct Evicted {
+    std::uint64_t bytes = 0;
+    std::uint32_t items = 0;
+  };
+  virtual Evicted evict_oldest(std::uint64_t bytes, std::uint32_t items_max) = 0;
+
   /// Nanoseconds since 1970; constant while one call runs.
   [[nodiscard]] virtual std::int64_t wall_ns() = 0;
   /// Nanoseconds since the node's start, likewise.
@@ -133,6 +141,8 @@ class Host {
 
   /// One line of the log; `text` may hold any bytes.
   virtual void log(Level level, Bytes event, Bytes text) = 0;
+  /// What scripts say below `level` is not logged from now on.
+  virtual void set_log_level(Level level) = 0;
 
  protected:
   ~Host() = default;

@@ -1,6 +1,7 @@
 #include "cacheismo/lua/loading.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <lauxlib.h>
@@ -16,6 +17,9 @@ namespace {
   __builtin_unreachable();
 }
 
+/// Tables that every script finds among its globals, so that they are no handlers of its own.
+bool is_provided(Bytes name) { return name == "command" || name == "object" || name == "store"; }
+
 }  // namespace
 
 bool is_name(Bytes text) {
@@ -23,6 +27,13 @@ bool is_name(Bytes text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '-' || c == '.';
   });
+}
+
+/// What declares no type was perhaps written when an undefined global was nil.
+Vm::Undefined Generation::Loading::undefined_in(const Script& script) const {
+  const bool declares = std::any_of(declared.begin(), declared.end(),
+                                    [&](const Declared& one) { return one.script == script.name; });
+  return declares || script.shipped ? Vm::Undefined::is_error : Vm::Undefined::is_nil;
 }
 
 void Generation::Loading::run(lua_State* lua, Module& module) {
@@ -39,7 +50,8 @@ void Generation::Loading::run(lua_State* lua, Module& module) {
   lua_call(lua, 0, 1);
   module.result = luaL_ref(lua, LUA_REGISTRYINDEX);
   lua_rawgeti(lua, LUA_REGISTRYINDEX, module.globals);
-  if (!generation.vm().freeze_globals()) fail(lua, "the scripts' memory is used up");
+  if (!generation.vm().freeze_globals(undefined_in(*module.script)))
+    fail(lua, "the scripts' memory is used up");
   lua_pop(lua, 1);
   module.progress = Module::Progress::done;
   running = outer;
@@ -118,8 +130,11 @@ void Generation::Loading::register_handlers(lua_State* lua, const Module& module
   if (!lua_istable(lua, -1)) {
     lua_pop(lua, 1);
     lua_rawgeti(lua, LUA_REGISTRYINDEX, module.globals);
-    lua_pushlstring(lua, name.data(), name.size());
-    lua_rawget(lua, -2);
+    if (is_provided(name)) {
+      lua_pushnil(lua);
+    } else {
+      lua_getfield(lua, -1, name.c_str());
+    }
     lua_remove(lua, -2);
   }
   std::vector<std::string> handlers;
@@ -150,11 +165,46 @@ void Generation::Loading::register_handlers(lua_State* lua, const Module& module
   lua_pop(lua, 1);
 }
 
+void Generation::Loading::register_commands(lua_State* lua, const Module& module) {
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, module.globals);
+  lua_getfield(lua, -1, "command");
+  if (!lua_istable(lua, -1)) {
+    lua_pop(lua, 2);
+    return;
+  }
+  const std::string& script = module.script->name;
+  std::array<int, verb_count> functions{};
+  functions.fill(LUA_NOREF);
+  lua_pushnil(lua);
+  while (lua_next(lua, -2) != 0) {
+    const std::string name =
+        lua_type(lua, -2) == LUA_TSTRING ? lua_tostring(lua, -2) : luaL_typename(lua, -2);
+    const auto verb = std::find(verb_names.begin(), verb_names.end(), name);
+    if (verb == verb_names.end() || !lua_isfunction(lua, -1))
+      fail(lua,
+           fmt::format("{}: command.{} must be a function under the name of a command that can "
+                       "be taken over",
+                       script, name));
+    functions[static_cast<std::size_t>(verb - verb_names.begin())] =
+        luaL_ref(lua, LUA_REGISTRYINDEX);
+  }
+  lua_pop(lua, 2);
+  for (std::size_t i = 0; i < verb_count; ++i) {
+    if (functions[i] == LUA_NOREF) continue;
+    const auto verb = static_cast<Verb>(i);
+    if (const Method* other = generation.types_.takes_over(verb); other != nullptr)
+      fail(lua, fmt::format("{}: command.{} is taken over already, by {}", script, verb_names[i],
+                            other->type->script));
+    generation.types_.take_over(verb, script, functions[i]);
+  }
+}
+
 void Generation::Loading::run_all(lua_State* lua) {
   for (Module& module : modules)
     if (module.progress == Module::Progress::waiting) run(lua, module);
   // The handlers first: where their name is a shipped type's, they take its place.
   for (const Module& module : modules) register_handlers(lua, module);
+  for (const Module& module : modules) register_commands(lua, module);
   for (const Declared& type : declared) {
     if (type.shipped && generation.types_.type(type.name) != nullptr) continue;
     register_type(lua, type);

@@ -2,11 +2,14 @@
 // they declared.
 //
 //  1. A script runs once, in an environment of its own, when its turn or the first require() comes.
-//  2. Its globals are frozen when it has run.
+//  2. Its globals are frozen when it has run; in one that declares no type, those that are
+//     undefined are nil from then on.
 //  3. A table of functions that a script returns, or leaves as a global under the name of its file,
 //     is a type of the original interface, unless the script declares types itself, is shipped, or
 //     was required by another.
 //  4. A type takes the place of a shipped one of the same name; else a name is declared once.
+//  5. The functions in a script's global `command` run instead of the ordinary commands that they
+//     are named after.
 //
 // Everything here runs inside of Vm::run() and raises Lua's errors.
 
@@ -62,8 +65,10 @@ struct Generation::Loading {
 
   void run_all(lua_State* lua);
   void run(lua_State* lua, Module& module);
+  [[nodiscard]] Vm::Undefined undefined_in(const Script& script) const;
   void register_type(lua_State* lua, const Declared& declaration);
   void register_handlers(lua_State* lua, const Module& module);
+  void register_commands(lua_State* lua, const Module& module);
   void add_methods(lua_State* lua, Type& type, const char* group, Kind kind);
 };
 

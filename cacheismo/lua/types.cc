@@ -20,6 +20,15 @@ bool names(const Method& method, Bytes type_and_method) {
          type_and_method.starts_with(type) && type_and_method.ends_with(method.name);
 }
 
+Method& append(Type& type, std::string name, Kind kind, int function) {
+  Method& added = *type.methods.emplace_back(std::make_unique<Method>());
+  added.type = &type;
+  added.name = std::move(name);
+  added.kind = kind;
+  added.function = function;
+  return added;
+}
+
 }  // namespace
 
 void Latencies::add(std::int64_t ns) {
@@ -49,14 +58,22 @@ Type& Types::add(std::string name, std::string script) {
 }
 
 Method& Types::add(Type& type, std::string name, Kind kind, int function) {
-  auto& added = *type.methods.emplace_back(std::make_unique<Method>());
-  added.type = &type;
-  added.name = std::move(name);
-  added.kind = kind;
-  added.function = function;
+  Method& added = append(type, std::move(name), kind, function);
   methods_.push_back(&added);
   rehash();
   return added;
+}
+
+const Method& Types::take_over(Verb verb, std::string script, int function) {
+  const Method*& place = takeovers_[static_cast<std::size_t>(verb)];
+  CHECK(place == nullptr);
+  if (commands_.empty() || commands_.back()->script != script) {
+    auto& type = *commands_.emplace_back(std::make_unique<Type>());
+    type.name = "command";
+    type.script = std::move(script);
+  }
+  place = &append(*commands_.back(), name_of(verb), Kind::command, function);
+  return *place;
 }
 
 void Types::rehash() {

@@ -3,7 +3,8 @@
 //   "quota:addandcheck:alice:1" --find--> Method{quota, addandcheck, update}
 //
 //  1. Only what a script declared is found; names of Lua's own never are.
-//  2. find() is one look at a filter for a key whose type is unknown, and one hash more for others.
+//  2. Each ordinary command is taken over by one function at most.
+//  3. find() is one look at a filter for a key whose type is unknown, and one hash more for others.
 //
 // What it is not: it holds references to Lua functions, and never calls one.
 
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "cacheismo/base/bytes.h"
+#include "cacheismo/lua/command.h"
 
 namespace cacheismo::lua {
 
@@ -27,6 +29,7 @@ enum class Kind : std::uint8_t {
   update,   ///< (self, ...): all or nothing
   async,    ///< (key, ...): may wait
   handler,  ///< (command, originalKey, cacheKey, ...): the original interface
+  command,  ///< (command): runs instead of an ordinary command
 };
 
 /// How long calls took, in powers of two of a microsecond.
@@ -75,11 +78,22 @@ class Types {
   Type& add(std::string name, std::string script);
   Method& add(Type& type, std::string name, Kind kind, int function);
 
+  /// Requires that nobody has taken over `verb`.
+  const Method& take_over(Verb verb, std::string script, int function);
+
+  /// What runs instead of an ordinary command; nullptr: nothing does.
+  [[nodiscard]] const Method* takes_over(Verb verb) const {
+    return takeovers_[static_cast<std::size_t>(verb)];
+  }
+
   /// What a key's first two parts name; nullptr: it is an ordinary key. `rest` becomes what follows
   /// them, the colon included.
   [[nodiscard]] const Method* find(Bytes key, Bytes& rest) const;
   [[nodiscard]] const Type* type(Bytes name) const;
   [[nodiscard]] const std::vector<std::unique_ptr<Type>>& all() const { return types_; }
+  /// The commands that were taken over, as methods of a type "command" for each script; find() does
+  /// not know them.
+  [[nodiscard]] const std::vector<std::unique_ptr<Type>>& commands() const { return commands_; }
 
  private:
   [[nodiscard]] static std::size_t filter_bit(Bytes type) {
@@ -90,6 +104,8 @@ class Types {
   static constexpr std::size_t filter_bits = 512;
   std::bitset<filter_bits> filter_;
   std::vector<std::unique_ptr<Type>> types_;
+  std::vector<std::unique_ptr<Type>> commands_;
+  std::array<const Method*, verb_count> takeovers_{};
   std::vector<const Method*> methods_;  ///< in order of declaration
   struct Slot {
     std::uint64_t hash = 0;

@@ -32,6 +32,21 @@ TEST(Types, OnlyWhatWasDeclaredIsFound) {
   }
 }
 
+TEST(Types, ACommandIsTakenOverByOneFunctionAndIsNoVirtualKey) {
+  Types types;
+  EXPECT_EQ(types.takes_over(Verb::set), nullptr);
+  const Method& set = types.take_over(Verb::set, "proxy.lua", 3);
+  const Method& remove = types.take_over(Verb::remove, "proxy.lua", 4);
+  EXPECT_EQ(types.takes_over(Verb::set), &set);
+  EXPECT_EQ(types.takes_over(Verb::remove), &remove);
+  EXPECT_EQ(types.takes_over(Verb::get), nullptr);
+  EXPECT_EQ(remove.name, "delete");
+  ASSERT_EQ(types.commands().size(), 1u);
+  EXPECT_EQ(types.commands()[0]->methods.size(), 2u);
+  Bytes rest;
+  EXPECT_EQ(types.find("command:set:a", rest), nullptr);
+}
+
 TEST(Types, PercentilesAreTheUpperEndsOfTheirRanges) {
   Latencies latencies;
   EXPECT_EQ(latencies.percentile_us(99), 0u);

@@ -162,6 +162,11 @@ std::uint64_t ScriptHost::scan(Bytes prefix, std::uint64_t cursor, std::uint32_t
   return node_.store.scan(cursor, rule, visit, node_.now).next;
 }
 
+lua::Host::Evicted ScriptHost::evict_oldest(std::uint64_t bytes, std::uint32_t items_max) {
+  const store::Dropped dropped = node_.store.drop_oldest(bytes, items_max, node_.now);
+  return {.bytes = dropped.bytes, .items = dropped.items};
+}
+
 // ---- Time and the log ---------------------------------------------------------------------------
 
 std::int64_t ScriptHost::wall_ns() { return node_.io.now().wall.time_since_epoch().count(); }
@@ -173,7 +178,7 @@ std::int64_t ScriptHost::monotonic_ns() {
 std::int64_t ScriptHost::stopwatch_ns() { return node_.io.stopwatch().time_since_epoch().count(); }
 
 void ScriptHost::log(lua::Level level, Bytes event, Bytes text) {
-  node_.log.write(level_of(level), event, text);
+  if (level >= log_level_) node_.log.write(level_of(level), event, text);
 }
 
 }  // namespace cacheismo::node

@@ -38,10 +38,13 @@ class ScriptHost final : public lua::Host {
   std::uint64_t scan(Bytes prefix, std::uint64_t cursor, std::uint32_t limit,
                      KeyVisitor& visitor) override;
 
+  Evicted evict_oldest(std::uint64_t bytes, std::uint32_t items_max) override;
+
   std::int64_t wall_ns() override;
   std::int64_t monotonic_ns() override;
   std::int64_t stopwatch_ns() override;
   void log(lua::Level level, Bytes event, Bytes text) override;
+  void set_log_level(lua::Level level) override { log_level_ = level; }
 
  private:
   class ObjectState;
@@ -49,6 +52,7 @@ class ScriptHost final : public lua::Host {
   NodeState& node_;
   std::vector<std::unique_ptr<ObjectState>> states_;  ///< those that are open first
   std::size_t open_ = 0;
+  lua::Level log_level_ = lua::Level::debug;  ///< of what scripts say
 };
 
 }  // namespace cacheismo::node

@@ -226,6 +226,19 @@ void Store::flush(Seconds at, Seconds now) {
   body_->begin_verb(now);
 }
 
+Dropped Store::drop_oldest(std::uint64_t bytes, std::uint32_t items_max, Seconds now) {
+  body_->expect_none_open();
+  body_->begin_verb(now);
+  Dropped dropped;
+  while (dropped.bytes < bytes && dropped.items < items_max) {
+    const std::uint64_t item = body_->table.drop_oldest();
+    if (item == 0) break;
+    dropped.bytes += item;
+    ++dropped.items;
+  }
+  return dropped;
+}
+
 // ---- Objects
 // -------------------------------------------------------------------------------------
 

@@ -209,6 +209,12 @@ struct Scanned {
   std::uint32_t lines = 0;  ///< lines that were looked at
 };
 
+/// What drop_oldest() has dropped.
+struct Dropped {
+  std::uint64_t bytes = 0;
+  std::uint32_t items = 0;
+};
+
 /// Plain counters since construction or reset; gauges are computed on request.
 struct StoreStats {
   std::uint64_t items = 0;       ///< gauge: live items
@@ -319,6 +325,10 @@ class Store {
   /// Kills everything stored before `at` is reached, at that moment: flush_all with `at` = now
   /// takes effect before it returns. A later call replaces one that has not taken effect yet.
   void flush(Seconds at, Seconds now);
+
+  /// Drops what was used longest ago, until `bytes` (key + value + overhead) are gone or `items_max`
+  /// items are; what is pinned stays.
+  Dropped drop_oldest(std::uint64_t bytes, std::uint32_t items_max, Seconds now);
 
   // ---- Objects ----------------------------------------------------------------------------------
 

@@ -227,6 +227,21 @@ TEST_F(StoreTest, FlushKillsWhatCameBeforeAndNothingAfter) {
   EXPECT_EQ(get("d"), "v");
 }
 
+TEST_F(StoreTest, TheOldestAreDroppedUntilEnoughBytesAreGone) {
+  for (const char* key : {"a", "b", "c", "d"}) put(key, std::string(1'000, 'v'));
+  EXPECT_EQ(get("a"), std::string(1'000, 'v'));
+  EXPECT_EQ(store_->drop_oldest(0, 10, now_).items, 0u);
+  const Dropped two = store_->drop_oldest(1'500, 10, now_);
+  EXPECT_EQ(two.items, 2u);
+  EXPECT_GT(two.bytes, 2'000u);
+  EXPECT_EQ(get("b"), "(miss)");
+  EXPECT_EQ(get("c"), "(miss)");
+  EXPECT_EQ(store_->drop_oldest(~std::uint64_t{0}, 1, now_).items, 1u);
+  EXPECT_EQ(get("d"), "(miss)");
+  EXPECT_EQ(store_->drop_oldest(~std::uint64_t{0}, 10, now_).items, 1u);
+  EXPECT_EQ(store_->drop_oldest(1, 10, now_).items, 0u);
+}
+
 TEST_F(StoreTest, ArithmeticWrapsUpAndStopsAtZero) {
   put("k", "18446744073709551615");
   EXPECT_EQ(count("k", {.delta = 2}).number, 1u);
