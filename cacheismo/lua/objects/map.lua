@@ -11,6 +11,12 @@ local arguments = require("arguments")
 
 local map = object.type("map", { version = 1 })
 
+-- The empty string at the end becomes the last line's end.
+local function as_lines(texts)
+  texts[#texts + 1] = ""
+  return table.concat(texts, "\r\n")
+end
+
 function map.new() return { count = 0, items = {} } end
 
 function map.update.put(self, key, value)
@@ -39,19 +45,19 @@ end
 function map.read.count(self) return self.count end
 
 function map.read.getkeys(self)
-  local lines = {}
-  for key in pairs(self.items) do lines[#lines + 1] = key .. "\r\n" end
-  return table.concat(lines)
+  local keys = {}
+  for key in pairs(self.items) do keys[#keys + 1] = key end
+  return as_lines(keys)
 end
 
 function map.read.getvalues(self)
-  local lines = {}
-  for _, value in pairs(self.items) do lines[#lines + 1] = value .. "\r\n" end
-  return table.concat(lines)
+  local values = {}
+  for _, value in pairs(self.items) do values[#values + 1] = value end
+  return as_lines(values)
 end
 
 function map.read.getall(self)
   local lines = {}
-  for key, value in pairs(self.items) do lines[#lines + 1] = key .. " : " .. value .. "\r\n" end
-  return table.concat(lines)
+  for key, value in pairs(self.items) do lines[#lines + 1] = key .. " : " .. value end
+  return as_lines(lines)
 end

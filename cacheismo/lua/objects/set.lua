@@ -12,6 +12,12 @@ local arguments = require("arguments")
 
 local set = object.type("set", { version = 1 })
 
+-- The empty string at the end becomes the last line's end.
+local function as_lines(members)
+  members[#members + 1] = ""
+  return table.concat(members, "\r\n")
+end
+
 function set.new() return { count = 0, items = {} } end
 
 function set.update.put(self, member)
@@ -39,9 +45,9 @@ end
 function set.read.count(self) return self.count end
 
 function set.read.getall(self)
-  local lines = {}
-  for member in pairs(self.items) do lines[#lines + 1] = member .. "\r\n" end
-  return table.concat(lines)
+  local members = {}
+  for member in pairs(self.items) do members[#members + 1] = member end
+  return as_lines(members)
 end
 
 function set.read.union(self, other_key)
@@ -49,15 +55,15 @@ function set.read.union(self, other_key)
   if not other then return "ERROR_CACHE_MISS" end
   local after, left = pairs(self.items)
   local _, right = pairs(other.items)
-  local lines = {}
+  local members = {}
   local a, b = after(left), after(right)
   while a or b do
     local member = (not b or a and a < b) and a or b
-    lines[#lines + 1] = member .. "\r\n"
+    members[#members + 1] = member
     if a == member then a = after(left, a) end
     if b == member then b = after(right, b) end
   end
-  return table.concat(lines)
+  return as_lines(members)
 end
 
 function set.read.intersection(self, other_key)
@@ -65,10 +71,10 @@ function set.read.intersection(self, other_key)
   if not other then return "ERROR_CACHE_MISS" end
   local few, many = self, other
   if few.count > many.count then few, many = many, few end
-  local lines = {}
+  local members = {}
   local items = many.items
   for member in pairs(few.items) do
-    if items[member] then lines[#lines + 1] = member .. "\r\n" end
+    if items[member] then members[#members + 1] = member end
   end
-  return table.concat(lines)
+  return as_lines(members)
 end
