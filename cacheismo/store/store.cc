@@ -171,6 +171,7 @@ std::size_t Store::windows(Draft draft, std::uint64_t offset, std::span<MutableB
   Body::DraftRecord& record = body_->drafts.at(draft.handle);
   CHECK_LT(offset, record.value_bytes);
   body_->table.work() = record.work;
+  if (offset < record.cursor.start) record.cursor = {record.first, 0};
   // A window a piece: enough pieces for `out`, of which the first may be half full.
   const std::uint64_t ahead = std::min<std::uint64_t>(
       record.value_bytes, offset + (out.size() - 1) * piece_value_bytes_max + 1);
