@@ -326,8 +326,8 @@ class Store {
   /// takes effect before it returns. A later call replaces one that has not taken effect yet.
   void flush(Seconds at, Seconds now);
 
-  /// Drops what was used longest ago, until `bytes` (key + value + overhead) are gone or `items_max`
-  /// items are; what is pinned stays.
+  /// Drops what was used longest ago, until `bytes` (key + value + overhead) are gone or
+  /// `items_max` items are; what is pinned stays.
   Dropped drop_oldest(std::uint64_t bytes, std::uint32_t items_max, Seconds now);
 
   // ---- Objects ----------------------------------------------------------------------------------
