@@ -21,6 +21,11 @@ class ArenaMemory {
   /// no_resources: the process may not have so much address space (RLIMIT_AS, strict overcommit).
   [[nodiscard]] static Result<ArenaMemory, Error> reserve(std::size_t bytes);
 
+  /// The same at an address that is a multiple of `alignment`, a power of two, and without huge
+  /// pages. What hashes by address does the same in every process with an alignment of 4 GiB.
+  [[nodiscard]] static Result<ArenaMemory, Error> reserve_aligned(std::size_t bytes,
+                                                                  std::size_t alignment);
+
   ArenaMemory(ArenaMemory&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
   ArenaMemory& operator=(ArenaMemory&&) = delete;
   ~ArenaMemory();

@@ -106,6 +106,7 @@ int new_globals(lua_State* lua) {
 }
 
 int freeze_globals(lua_State* lua) {
+  const bool undefined_is_nil = lua_toboolean(lua, 2) != 0;
   lua_settop(lua, 1);
   lua_newtable(lua);
   const int store = 2;
@@ -115,11 +116,13 @@ int freeze_globals(lua_State* lua) {
     lua_insert(lua, -2);
     lua_rawset(lua, store);
   }
-  lua_newtable(lua);
-  lua_pushboolean(lua, 0);
-  lua_pushcclosure(lua, refuse_undefined, 1);
-  lua_setfield(lua, -2, "__index");
-  lua_setmetatable(lua, store);
+  if (!undefined_is_nil) {
+    lua_newtable(lua);
+    lua_pushboolean(lua, 0);
+    lua_pushcclosure(lua, refuse_undefined, 1);
+    lua_setfield(lua, -2, "__index");
+    lua_setmetatable(lua, store);
+  }
   lua_pushstring(lua, "global");
   push_closed_metatable(lua, store);
   // From here on nothing allocates.

@@ -2,6 +2,7 @@
 //
 //   globals, open:    { assert = ..., string = library, _G = itself, what the script defines }
 //   globals, frozen:  { }  --__index--> store { all of these }  --__index--> "undefined global"
+//                                                                               (or nil)
 //                          --__newindex--> "cannot set"
 //   library:          { }  --__index--> the functions           --__newindex--> "cannot set"
 //
@@ -24,7 +25,8 @@ namespace cacheismo::lua {
 int open_libraries(lua_State* lua);
 /// -> a new table of globals, open.
 int new_globals(lua_State* lua);
-/// Freezes the globals that are its argument, or raises Lua's memory error and changes nothing.
+/// Freezes the globals that are its first argument, or raises Lua's memory error and changes
+/// nothing. The second: whether reading an undefined one gives nil.
 int freeze_globals(lua_State* lua);
 
 /// Pushes the functions behind a library. Requires that there is one of this name.

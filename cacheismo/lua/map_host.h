@@ -3,6 +3,7 @@
 #ifndef CACHEISMO_LUA_MAP_HOST_H_
 #define CACHEISMO_LUA_MAP_HOST_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -93,10 +94,10 @@ class MapHost final : public Host {
           object.expires_in_seconds = static_cast<std::uint32_t>(*how.expire_after_seconds);
       }
     }
-    release(state);
+    release(state, true);
     return outcome;
   }
-  void release(State& state) override {
+  void release(State& state, bool) override {
     open_.remove_if([&](const MapState& one) { return &one == &state; });
   }
 
@@ -107,18 +108,33 @@ class MapHost final : public Host {
   }
   bool put_item(Bytes key, const ItemCopy& item) override {
     objects.erase(std::string(key));
+    if (refuses_items) return false;
     items[std::string(key)] = item;
     return true;
   }
   bool delete_item(Bytes key) override {
     return items.erase(std::string(key)) + objects.erase(std::string(key)) > 0;
   }
-  std::uint64_t scan(Bytes prefix, std::uint64_t, std::uint32_t, KeyVisitor& visitor) override {
-    for (const auto& [key, item] : items)
-      if (Bytes(key).starts_with(prefix)) visitor.visit(key);
-    for (const auto& [key, object] : objects)
-      if (Bytes(key).starts_with(prefix)) visitor.visit(key);
-    return 0;
+  std::uint64_t scan(Bytes prefix, std::uint64_t cursor, std::uint32_t limit,
+                     KeyVisitor& visitor) override {
+    std::uint64_t at = 0;
+    const std::uint64_t end = cursor + std::min(limit, keys_per_scan);
+    const auto visit = [&](const std::string& key) {
+      if (at >= cursor && at < end && Bytes(key).starts_with(prefix)) visitor.visit(key);
+      ++at;
+    };
+    for (const auto& [key, item] : items) visit(key);
+    for (const auto& [key, object] : objects) visit(key);
+    return at > end ? end : 0;
+  }
+  Evicted evict_oldest(std::uint64_t bytes, std::uint32_t items_max) override {
+    Evicted gone;
+    while (!items.empty() && gone.bytes < bytes && gone.items < items_max) {
+      gone.bytes += items.begin()->first.size() + items.begin()->second.value.size();
+      ++gone.items;
+      items.erase(items.begin());
+    }
+    return gone;
   }
 
   std::int64_t wall_ns() override { return now_ns; }
@@ -127,17 +143,21 @@ class MapHost final : public Host {
   void log(Level, Bytes event, Bytes text) override {
     lines.push_back(std::string(event) + " " + std::string(text));
   }
+  void set_log_level(Level level) override { log_level = level; }
 
   [[nodiscard]] std::size_t open_states() const { return open_.size(); }
 
   std::map<std::string, Object> objects;
   std::map<std::string, ItemCopy> items;
   std::vector<std::string> lines;
+  Level log_level = Level::info;
   std::int64_t now_ns = 1'700'000'000'000'000'000;
   std::int64_t stopwatch = 0;
   std::int64_t stopwatch_step = 0;
   std::uint64_t changes_allowed = ~std::uint64_t{0};  ///< of each State opened from now on
   Committed next_commit = Committed::done;
+  bool refuses_items = false;  ///< no memory for another
+  std::uint32_t keys_per_scan = 1'000'000;
 
  private:
   std::list<MapState> open_;

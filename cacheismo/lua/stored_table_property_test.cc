@@ -1,47 +1,23 @@
 // Goal: a stored table behaves as a plain Lua table does. Method: random programs run twice in one
 // Lua state, on a proxy and on a plain table, and are compared after each step, by a walk in order.
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <lauxlib.h>
-#include <lua.h>
-#include <lualib.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
-#include "cacheismo/lua/charge.h"
+#include "cacheismo/lua/bare_lua.h"
 #include "cacheismo/lua/map_host.h"
-#include "cacheismo/lua/stored_table.h"
 
 namespace cacheismo::lua {
 namespace {
 
-void* allocate(void*, void* block, std::size_t, std::size_t bytes) {
-  if (bytes == 0) {
-    std::free(block);
-    return nullptr;
-  }
-  return std::realloc(block, bytes);
-}
-
-/// A bare Lua state with one object's proxy as global `stored` and a plain table as `plain`.
+/// A proxy as global `stored` and a plain table as `plain`.
 class Pair {
  public:
   Pair() {
-    lua_ = lua_newstate(allocate, &seed_);
-    charge_.left = 1'000'000'000;
-    *static_cast<Charge**>(lua_getextraspace(lua_)) = &charge_;
-    luaL_requiref(lua_, "_G", luaopen_base, 1);
-    luaL_requiref(lua_, "table", luaopen_table, 1);
-    luaL_requiref(lua_, "string", luaopen_string, 1);
-    lua_settop(lua_, 0);
-    tables_ = std::make_unique<StoredTables>(lua_);
-    state_ = host_.open("t$k", Access::update)->state;
-    tables_->push_root(lua_, *state_, Access::update);
-    lua_setglobal(lua_, "stored");
     run("plain = {}");
     run(R"(
       local function less(a, b)
@@ -67,26 +43,11 @@ class Pair {
         return "{" .. table.concat(parts, ",") .. "}"
       end)");
   }
-  ~Pair() { lua_close(lua_); }
-
-  std::string run(const std::string& program) {
-    const bool failed =
-        luaL_loadstring(lua_, program.c_str()) != LUA_OK || lua_pcall(lua_, 0, 1, 0) != LUA_OK;
-    std::size_t size = 0;
-    const char* text = luaL_tolstring(lua_, -1, &size);
-    std::string result = (failed ? "error " : "") + std::string(text, size);
-    lua_settop(lua_, 0);
-    return result;
-  }
-  MapHost::MapState& state() { return static_cast<MapHost::MapState&>(*state_); }
+  std::string run(const std::string& program) { return lua_.run(program); }
+  MapHost::MapState& state() { return lua_.state(); }
 
  private:
-  unsigned seed_ = 7;
-  Charge charge_;
-  MapHost host_;
-  lua_State* lua_ = nullptr;
-  std::unique_ptr<StoredTables> tables_;
-  State* state_ = nullptr;
+  BareLua lua_;
 };
 
 std::string any_key() {

@@ -120,9 +120,10 @@ Result<void, std::string> Vm::load(Bytes name, Bytes source) {
 
 bool Vm::push_new_globals() { return run_protected(new_globals, 0, 1); }
 
-bool Vm::freeze_globals() {
+bool Vm::freeze_globals(Undefined undefined) {
   lua_pushvalue(state_, -1);
-  return run_protected(lua::freeze_globals, 1, 0);
+  lua_pushboolean(state_, undefined == Undefined::is_nil ? 1 : 0);
+  return run_protected(lua::freeze_globals, 2, 0);
 }
 
 void Vm::push_library(const char* name) { push_library_functions(state_, name); }

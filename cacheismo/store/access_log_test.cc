@@ -37,7 +37,7 @@ class Logged {
     ASSERT_TRUE(taken.has_value());
     ItemHeader header{};
     header.key_bytes = 4;
-    header.inline_bytes = 20;
+    header.inline_code = 20;
     Item(arena_.chunk(*taken)).header() = header;
     live_.append(*taken, now_);
     order_.push_back({*taken, now_});

@@ -153,6 +153,8 @@ PutResult Body::put(const Key& key, const PutRule& rule, const Source& source, S
       spec.state = static_cast<std::uint8_t>(bits::stale | (item.header().bits & bits::token_sent));
     }
   }
+  if (old && joins && table.item(old).is_object())
+    return {.outcome = Outcome::not_stored, .item = {}};
   if (old && joins) return join(key, old, rule, source, now);
   if (old) {
     if (source.draft == nullptr) {
@@ -263,8 +265,9 @@ ArithmeticResult Body::arithmetic(const Key& key, const ArithmeticRule& rule, Se
       result.outcome = Outcome::exists;
       return result;
     }
-    const auto number =
-        item.has(bits::split) ? std::nullopt : number_in(text_of(item.inline_value()));
+    const auto number = item.has(bits::split) || item.is_object()
+                            ? std::nullopt
+                            : number_in(text_of(item.inline_value()));
     if (!number) {
       result.outcome = Outcome::not_numeric;
       return result;
@@ -296,7 +299,7 @@ Outcome Body::remove(const Key& key, const RemoveRule& rule, Seconds now) {
   if (!old) return Outcome::not_found;
   const Item item = table.item(old);
   if (rule.compare_cas && !matches(item, *rule.compare_cas)) return Outcome::exists;
-  if (!rule.invalidate && !rule.clear_value) {
+  if ((!rule.invalidate && !rule.clear_value) || item.is_object()) {
     table.drop(old);
     return Outcome::stored;
   }

@@ -87,11 +87,14 @@ class Body {
   /// What every verb starts with: the time, and a flush that was ordered for it.
   void begin_verb(Seconds now) {
     table.set_time(now);
-    if (flush_at != never && flush_at <= now) {
+    // Not under an open object: its end is soon.
+    if (flush_at != never && flush_at <= now && !table.any_open()) {
       flush_at = never;
       table.flush();
     }
   }
+  /// What every verb that writes requires.
+  void expect_none_open() const { CHECK(!table.any_open()); }
   /// By memcached's arithmetic, so that -I means the same.
   [[nodiscard]] bool fits(std::size_t key_bytes, std::uint64_t value_bytes) const {
     return key_bytes + value_bytes + foreign_header_bytes <= item_bytes_max;

@@ -131,7 +131,7 @@ class Rig {
     const auto taken = arena_.take(Kind::item, bytes);
     if (!taken) return false;
     ItemHeader header{};
-    header.inline_bytes = static_cast<std::uint16_t>(bytes - sizeof header);
+    header.inline_code = static_cast<std::uint16_t>(bytes - sizeof header);
     Item(arena_.chunk(*taken)).header() = header;
     return true;
   }
@@ -148,10 +148,9 @@ class Rig {
   Handle make(const std::string& bytes) {
     ItemHeader header{};
     header.key_bytes = static_cast<std::uint8_t>(bytes.size());
-    header.inline_bytes = static_cast<std::uint16_t>(prng_.below(60));
+    header.inline_code = static_cast<std::uint16_t>(prng_.below(60));
     header.bits = 0;
-    const auto taken =
-        arena_.take(Kind::item, item_bytes(0, header.key_bytes, header.inline_bytes));
+    const auto taken = arena_.take(Kind::item, item_bytes(0, header.key_bytes, header.inline_code));
     MUST(taken.has_value());
     const Item item(arena_.chunk(*taken));
     item.header() = header;

@@ -10,9 +10,14 @@
 //           +----------------------+----------------------------+
 //           | previous, next, size | bytes of the value         |
 //           +----------------------+----------------------------+
+//   node    0                      10
+//           +----------------------+----------------------------+
+//           | parent, 0, size      | entries (object_node.h)    |
+//           +----------------------+----------------------------+
 //
 // A value is inline while the whole item fits in inline_item_bytes_max, else it lies in pieces and
-// inline_bytes is 0. An item therefore costs 12 bytes, 2 for its slot, about 8 in the index and
+// no byte is inline. An object is a single leaf in the place of an inline value while that suffices,
+// else a tree of nodes: split.bytes is then what they take in pages, split.first the root. An item therefore costs 12 bytes, 2 for its slot, about 8 in the index and
 // about 5.3 in the access log; 6 more once somebody asks for its CAS value (8 for one that a client
 // assigns), 4 for client flags other than 0.
 //
@@ -36,7 +41,7 @@ using alloc::Kind;
 struct __attribute__((packed, aligned(2))) ItemHeader {
   std::uint32_t place_low;  ///< in the access log; see Item::place
   std::uint32_t expiry;
-  std::uint16_t inline_bytes : 10;
+  std::uint16_t inline_code : 10;  ///< see Item::inline_bytes
   std::uint16_t place_high : 2;
   std::uint16_t second : 4;  ///< of the last access, its low bits
   std::uint8_t key_bytes;
@@ -51,11 +56,19 @@ struct __attribute__((packed, aligned(2))) SplitValue {
 static_assert(sizeof(SplitValue) == 8);
 
 struct __attribute__((packed, aligned(2))) PieceHeader {
-  std::uint32_t previous;  ///< a piece, the item (its kind tells), or 0 in a draft
+  std::uint32_t previous;  ///< a piece, the item (its kind tells), or 0 in a draft or a new node
   std::uint32_t next;
-  std::uint16_t bytes;
+  std::uint16_t bytes;  ///< and, above them, node_marks
 };
 static_assert(sizeof(PieceHeader) == 10);
+
+namespace node_marks {
+inline constexpr std::uint16_t node = 0x8000;    ///< else a piece of a value
+inline constexpr std::uint16_t leaf = 0x4000;    ///< else an inner node
+inline constexpr std::uint16_t buried = 0x2000;  ///< the root of a dropped tree
+inline constexpr std::uint16_t size = 0x1FFF;
+}  // namespace node_marks
+static_assert(alloc::chunk_bytes_max <= node_marks::size);
 
 namespace bits {
 inline constexpr std::uint8_t fetched = 1;
@@ -84,7 +97,11 @@ inline constexpr std::size_t wide_cas_bytes = 8;
 /// a page well (14 of them leave at most 6%), large enough that most values of a cache are read in
 /// one go.
 inline constexpr std::size_t inline_item_bytes_max = 576;
-static_assert(inline_item_bytes_max < 1024, "inline_bytes has 10 bits");
+
+/// From here on, inline_code tells an object and how many bytes of its only node are inline.
+inline constexpr std::size_t object_code = 600;
+inline constexpr std::size_t inline_object_bytes_max = 1023 - object_code;
+static_assert(inline_item_bytes_max < object_code, "inline_code has 10 bits");
 
 /// A piece is not made smaller than this unless the value ends, so that its 12 bytes of header and
 /// slot stay below 3%.
@@ -126,15 +143,25 @@ class Item {
     header().second = static_cast<std::uint16_t>(second) & 15;
   }
 
+  [[nodiscard]] bool is_object() const { return header().inline_code >= object_code; }
+  /// Of the value, or of an object's only node, that lie behind the key.
+  [[nodiscard]] std::size_t inline_bytes() const {
+    const std::size_t code = header().inline_code;
+    return code < object_code ? code : code - object_code;
+  }
+  void set_inline(bool object, std::size_t bytes) const {
+    header().inline_code = static_cast<std::uint16_t>(bytes + (object ? object_code : 0)) & 1023;
+  }
+
   [[nodiscard]] std::size_t chunk_bytes() const {
-    return item_bytes(header().bits, header().key_bytes, header().inline_bytes);
+    return item_bytes(header().bits, header().key_bytes, inline_bytes());
   }
   [[nodiscard]] Bytes key() const { return {chunk_ + key_offset(), header().key_bytes}; }
   [[nodiscard]] MutableBytes inline_value() const {
-    return {chunk_ + key_offset() + header().key_bytes, header().inline_bytes};
+    return {chunk_ + key_offset() + header().key_bytes, inline_bytes()};
   }
   [[nodiscard]] std::uint64_t value_bytes() const {
-    return has(bits::split) ? split().bytes : header().inline_bytes;
+    return has(bits::split) ? split().bytes : inline_bytes();
   }
   [[nodiscard]] SplitValue& split() const {
     return *reinterpret_cast<SplitValue*>(chunk_ + key_offset() - sizeof(SplitValue));
@@ -176,9 +203,11 @@ class Piece {
  public:
   explicit Piece(char* chunk) : chunk_(chunk) {}
   [[nodiscard]] PieceHeader& header() const { return *reinterpret_cast<PieceHeader*>(chunk_); }
-  [[nodiscard]] MutableBytes value() const {
-    return {chunk_ + sizeof(PieceHeader), header().bytes};
-  }
+  [[nodiscard]] std::uint32_t value_bytes() const { return header().bytes & node_marks::size; }
+  [[nodiscard]] MutableBytes value() const { return {chunk_ + sizeof(PieceHeader), value_bytes()}; }
+  [[nodiscard]] bool is_node() const { return (header().bytes & node_marks::node) != 0; }
+  [[nodiscard]] bool is_leaf() const { return (header().bytes & node_marks::leaf) != 0; }
+  [[nodiscard]] bool is_buried() const { return (header().bytes & node_marks::buried) != 0; }
 
  private:
   char* chunk_;
@@ -189,7 +218,7 @@ class Piece {
   char* bytes = const_cast<char*>(chunk);
   return static_cast<std::uint32_t>(kind == Kind::item
                                         ? Item(bytes).chunk_bytes()
-                                        : sizeof(PieceHeader) + Piece(bytes).header().bytes);
+                                        : sizeof(PieceHeader) + Piece(bytes).value_bytes());
 }
 
 }  // namespace cacheismo::store

@@ -6,6 +6,8 @@
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
 #include "cacheismo/store/body.h"
+#include "cacheismo/store/object.h"
+#include "cacheismo/store/object_tree.h"
 
 namespace cacheismo::store {
 
@@ -32,7 +34,7 @@ void Store::prefetch(std::span<const Key> keys) const { body_->table.index().pre
 
 std::optional<ItemView> Store::get(const Key& key, Seconds now) {
   const Handle handle = body_->find(key, now);
-  if (!handle) return std::nullopt;
+  if (!handle || body_->table.item(handle).is_object()) return std::nullopt;
   body_->table.touch_recency(handle, now, true);
   return body_->table.view(handle);
 }
@@ -46,6 +48,7 @@ std::optional<ItemView> Store::peek(const Key& key, Seconds now) {
 }
 
 std::optional<ItemView> Store::touch(const Key& key, Seconds expiry, Seconds now) {
+  body_->expect_none_open();
   const Handle handle = body_->find(key, now);
   if (!handle) return std::nullopt;
   body_->table.set_expiry(handle, expiry);
@@ -59,6 +62,7 @@ MetaGet Store::meta_get(const Key& key, const MetaGetRule& rule, Seconds now) {
   Handle handle = body_->find(key, now);
   if (!handle) {
     if (!rule.vivify) return result;
+    body_->expect_none_open();
     const ItemSpec spec{.client_flags = 0,
                         .expiry = *rule.vivify,
                         .cas = rule.assign_cas.value_or(0),
@@ -70,6 +74,7 @@ MetaGet Store::meta_get(const Key& key, const MetaGetRule& rule, Seconds now) {
     result.before = result.item = table.view(handle);
     return result;
   }
+  if (table.item(handle).is_object()) return result;
   result.hit = true;
   result.before = table.view(handle);
   if (rule.last_access) table.tell_last_access(result.before);
@@ -90,6 +95,8 @@ MetaGet Store::meta_get(const Key& key, const MetaGetRule& rule, Seconds now) {
 }
 
 std::uint64_t Store::cas(ItemView& item) {
+  body_->expect_none_open();
+  CHECK(!item.object_);
   Table& table = body_->table;
   const Handle handle{item.handle_};
   if (const std::uint64_t known = table.item(handle).cas()) return known;
@@ -102,6 +109,7 @@ std::uint64_t Store::cas(ItemView& item) {
 }
 
 void Store::copy_value(const ItemView& item, std::uint64_t offset, MutableBytes out) const {
+  CHECK(!item.object_);
   CHECK_LE(offset + out.size(), item.value_bytes_);
   if (out.empty()) return;
   if (!item.in_pieces_) {
@@ -113,6 +121,7 @@ void Store::copy_value(const ItemView& item, std::uint64_t offset, MutableBytes 
 }
 
 Pin Store::pin(const ItemView& item) {
+  CHECK(!item.object_);
   Body::PinRecord record{.item = Handle{item.handle_}, .cursor = {}};
   if (item.in_pieces_) record.cursor.piece = Handle{body_->table.item(record.item).split().first};
   body_->table.pin(record.item);
@@ -142,6 +151,7 @@ std::size_t Store::views(Pin pin, std::uint64_t offset, std::span<Bytes> out) co
 
 Result<Draft, Outcome> Store::begin(const Key& key, std::uint64_t value_bytes, Seconds now) {
   CHECK_GT(value_bytes, 0u);
+  body_->expect_none_open();
   body_->begin_verb(now);
   if (!body_->fits(key.bytes.size(), value_bytes)) return failure(Outcome::too_large);
   Body::DraftRecord record;
@@ -156,6 +166,7 @@ Result<Draft, Outcome> Store::begin(const Key& key, std::uint64_t value_bytes, S
 
 std::size_t Store::windows(Draft draft, std::uint64_t offset, std::span<MutableBytes> out,
                            Seconds now) {
+  body_->expect_none_open();
   body_->begin_verb(now);
   Body::DraftRecord& record = body_->drafts.at(draft.handle);
   CHECK_LT(offset, record.value_bytes);
@@ -172,6 +183,7 @@ std::size_t Store::windows(Draft draft, std::uint64_t offset, std::span<MutableB
 }
 
 PutResult Store::commit(Draft draft, const PutRule& rule, Seconds now) {
+  body_->expect_none_open();
   Body::DraftRecord record = body_->drafts.at(draft.handle);
   CHECK_EQ(record.taken_bytes, record.value_bytes);
   body_->drafts.remove(draft.handle);
@@ -182,6 +194,7 @@ PutResult Store::commit(Draft draft, const PutRule& rule, Seconds now) {
 }
 
 void Store::abandon(Draft draft) {
+  body_->expect_none_open();
   Body::DraftRecord record = body_->drafts.at(draft.handle);
   body_->drafts.remove(draft.handle);
   body_->discard(record);
@@ -191,28 +204,80 @@ void Store::abandon(Draft draft) {
 // -------------------------------------------------------------------------------------
 
 PutResult Store::put(const Key& key, const PutRule& rule, Bytes value, Seconds now) {
+  body_->expect_none_open();
   return body_->put(key, rule, {.bytes = value, .draft = nullptr}, now);
 }
 
 ArithmeticResult Store::arithmetic(const Key& key, const ArithmeticRule& rule, Seconds now) {
+  body_->expect_none_open();
   return body_->arithmetic(key, rule, now);
 }
 
 Outcome Store::remove(const Key& key, const RemoveRule& rule, Seconds now) {
+  body_->expect_none_open();
   return body_->remove(key, rule, now);
 }
 
 void Store::flush(Seconds at, Seconds now) {
+  body_->expect_none_open();
   // An earlier one that is due by now has taken effect.
   body_->begin_verb(now);
   body_->flush_at = at;
   body_->begin_verb(now);
 }
 
+Dropped Store::drop_oldest(std::uint64_t bytes, std::uint32_t items_max, Seconds now) {
+  body_->expect_none_open();
+  body_->begin_verb(now);
+  Dropped dropped;
+  while (dropped.bytes < bytes && dropped.items < items_max) {
+    const std::uint64_t item = body_->table.drop_oldest();
+    if (item == 0) break;
+    dropped.bytes += item;
+    ++dropped.items;
+  }
+  return dropped;
+}
+
+// ---- Objects
+// -------------------------------------------------------------------------------------
+
+ObjectFound Store::open(Object& object, const Key& key, ObjectAccess access, Seconds now) {
+  CHECK(!object.is_open());
+  const Handle handle = body_->find(key, now);
+  if (access == ObjectAccess::create) {
+    body_->table.open(*object.tree_, Handle{}, key, true);
+    if (handle) body_->table.will_replace(*object.tree_, handle);
+    return ObjectFound::missing;
+  }
+  const bool updates = access == ObjectAccess::update;
+  if (handle && !body_->table.item(handle).is_object()) return ObjectFound::value;
+  if (!handle && !updates) return ObjectFound::missing;
+  body_->table.open(*object.tree_, handle, key, updates);
+  return handle ? ObjectFound::object : ObjectFound::missing;
+}
+
+Outcome Store::commit(Object& object, const ObjectCommit& how, Seconds now) {
+  CHECK(object.is_open());
+  CHECK(object.tree_->updates());
+  body_->begin_verb(now);
+  const Outcome outcome = body_->table.commit(*object.tree_, how, now);
+  body_->table.close(*object.tree_);
+  return outcome;
+}
+
+void Store::close(Object& object, std::optional<Seconds> used) {
+  CHECK(object.is_open());
+  const Handle handle = object.tree_->opened().item;
+  if (used && handle) body_->table.touch_recency(handle, *used, true);
+  body_->table.close(*object.tree_);
+}
+
 // ---- Upkeep
 // --------------------------------------------------------------------------------------
 
 bool Store::maintain(Budget budget, Seconds now) {
+  body_->expect_none_open();
   body_->begin_verb(now);
   return body_->table.maintain(budget, now);
 }
@@ -222,25 +287,33 @@ bool Store::set_limit(std::uint64_t limit_bytes, Seconds) {
   return limit_bytes == body_->table.limit_bytes();
 }
 
-std::uint64_t Store::scan(std::uint64_t cursor, std::uint32_t items_max, Visitor& visitor,
-                          Seconds now) {
+Scanned Store::scan(std::uint64_t cursor, const ScanRule& rule, Visitor& visitor, Seconds now) {
+  static_assert(ScanRule::visits_min == Index::line_entries);
+  CHECK_GE(rule.visits_max, ScanRule::visits_min);
+  CHECK_GT(rule.lines_max, 0u);
   body_->begin_verb(now);
   const Table& table = body_->table;
-  std::uint32_t seen = 0;
-  auto line = static_cast<std::uint32_t>(cursor);
-  for (; line < table.index().lines() && seen < items_max; ++line) {
-    table.index().for_each(line, [&](Handle handle) {
-      ++seen;
-      const std::uint32_t expiry = table.item(handle).header().expiry;
-      if (expiry != 0 && expiry <= now.value) return;
+  const Index& index = table.index();
+  const auto first = static_cast<std::uint32_t>(cursor);
+  const auto end = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(std::uint64_t{first} + rule.lines_max, index.lines()));
+  std::uint32_t visited = 0;
+  std::uint32_t line = first;
+  for (; line < end && visited + ScanRule::visits_min <= rule.visits_max; ++line) {
+    if (line + Index::lines_ahead < end) index.prefetch_items(line + Index::lines_ahead);
+    index.for_each(line, [&](Handle handle) {
+      const Item item = table.item(handle);
+      const std::uint32_t expiry = item.header().expiry;
+      if (!item.key().starts_with(rule.prefix) || (expiry != 0 && expiry <= now.value)) return;
+      ++visited;
       ItemView view = table.view(handle);
-      table.tell_last_access(view);
+      if (rule.last_access) table.tell_last_access(view);
       visitor.visit(view);
     });
   }
-  if (line >= table.index().lines()) line = 0;
-  body_->table.scanned(static_cast<std::uint32_t>(cursor), line);
-  return line;
+  const std::uint32_t next = line < index.lines() ? line : 0;
+  body_->table.scanned(first, next);
+  return {.next = next, .lines = line - first};
 }
 
 StoreStats Store::stats() const { return body_->table.stats(); }

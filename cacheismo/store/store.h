@@ -25,6 +25,7 @@
 #include <string>
 
 #include "cacheismo/base/bytes.h"
+#include "cacheismo/base/limits.h"
 #include "cacheismo/base/result.h"
 
 namespace cacheismo::store {
@@ -44,6 +45,8 @@ struct StoreOptions {
   std::uint64_t limit_bytes = 0;     ///< -m; at most the region's size; may be changed later
   std::uint64_t item_bytes_max = 0;  ///< -I: key + value + item header, as memcached counts
   std::uint64_t hash_seed = 0;
+  /// What an object's nodes may come to; never more than a quarter of limit_bytes.
+  std::uint64_t object_bytes_max = limits::object_bytes_max;
   bool evict = true;  ///< false (-M): a full store refuses instead
 };
 
@@ -68,16 +71,19 @@ enum class Outcome : std::uint8_t {
 class ItemView {
  public:
   [[nodiscard]] Bytes key() const { return key_; }
+  /// An object has no value to be read: see object.h. get(), meta_get() and arithmetic never show one.
+  [[nodiscard]] bool is_object() const { return object_; }
+  /// Of an object: what its nodes take in memory.
   [[nodiscard]] std::uint64_t value_bytes() const { return value_bytes_; }
   [[nodiscard]] std::uint32_t client_flags() const { return client_flags_; }
   [[nodiscard]] Seconds expiry() const { return expiry_; }
-  /// Told by peek() and scan(), and by meta_get() where asked for; else 0.
+  /// Told by peek(), and by meta_get() and scan() where asked for; else 0.
   [[nodiscard]] Seconds last_access() const { return last_access_; }
   /// The CAS value as far as one was assigned, 0 if not; Store::cas() assigns one.
   [[nodiscard]] std::uint64_t assigned_cas() const { return cas_; }
   /// The value, where it lies in one run of memory (always, below store's piece size).
   [[nodiscard]] std::optional<Bytes> contiguous() const {
-    return in_pieces_ ? std::nullopt : std::optional<Bytes>(value_);
+    return in_pieces_ || object_ ? std::nullopt : std::optional<Bytes>(value_);
   }
   [[nodiscard]] bool fetched() const { return fetched_; }        ///< read since it was stored
   [[nodiscard]] bool stale() const { return stale_; }            ///< md I made it so
@@ -95,6 +101,7 @@ class ItemView {
   Seconds expiry_;
   Seconds last_access_;
   bool in_pieces_ = false;
+  bool object_ = false;
   bool fetched_ = false;
   bool stale_ = false;
   bool token_sent_ = false;
@@ -186,6 +193,28 @@ struct Budget {
   static constexpr std::uint32_t index_line = 12;   ///< its ten items are read, and placed anew
 };
 
+/// What one call of scan() is after, and what it may do before it returns.
+struct ScanRule {
+  /// As few as one line of the index can hold.
+  static constexpr std::uint32_t visits_min = 10;
+
+  Bytes prefix = {};             ///< only keys that start with it
+  bool last_access = false;      ///< tell it, at the price of looking through a page of the log
+  std::uint32_t visits_max = 0;  ///< at least visits_min
+  std::uint32_t lines_max = 0;   ///< lines of the index to look at, 10 items at most each; not 0
+};
+
+struct Scanned {
+  std::uint64_t next = 0;   ///< cursor of the next call; 0: everything has been seen
+  std::uint32_t lines = 0;  ///< lines that were looked at
+};
+
+/// What drop_oldest() has dropped.
+struct Dropped {
+  std::uint64_t bytes = 0;
+  std::uint32_t items = 0;
+};
+
 /// Plain counters since construction or reset; gauges are computed on request.
 struct StoreStats {
   std::uint64_t items = 0;       ///< gauge: live items
@@ -218,6 +247,10 @@ struct StoreStats {
 
 class Table;
 class Body;
+class Object;
+struct ObjectCommit;
+enum class ObjectFound : std::uint8_t;
+enum class ObjectAccess : std::uint8_t;
 
 class Store {
  public:
@@ -293,6 +326,30 @@ class Store {
   /// takes effect before it returns. A later call replaces one that has not taken effect yet.
   void flush(Seconds at, Seconds now);
 
+  /// Drops what was used longest ago, until `bytes` (key + value + overhead) are gone or `items_max`
+  /// items are; what is pinned stays.
+  Dropped drop_oldest(std::uint64_t bytes, std::uint32_t items_max, Seconds now);
+
+  // ---- Objects ----------------------------------------------------------------------------------
+
+  // An item is an ordinary value or an object (object.h). To the verbs above an object is an item
+  // without a value: get() and meta_get() miss it (and meta_get() does not vivify then); peek(),
+  // touch(), scan() and flush() treat it as any item, and views of it say is_object(). put() with
+  // set or replace takes its place; add, append and prepend do not store; arithmetic() says
+  // not_numeric; remove() deletes it, also with invalidate or clear_value; a compare_cas never
+  // matches. cas(), copy_value() and pin() must not be called for it.
+
+  /// Opens the object of `key`, if it is one. Any number may be open to read, one for update. Until
+  /// all are closed no verb that writes may be called but the commit of an object: only get, peek,
+  /// meta_get without vivify, scan, and what belongs to pins. Requires that `object` is not open.
+  [[nodiscard]] ObjectFound open(Object& object, const Key& key, ObjectAccess access, Seconds now);
+  /// Makes all changes of an object that was opened for update visible, or none: stored or
+  /// no_memory. Stored counts as an access, and creates an object that was missing. Others that are
+  /// open stay so; those of the same key see the changes. Closes `object`, whatever the outcome.
+  [[nodiscard]] Outcome commit(Object& object, const ObjectCommit& how, Seconds now);
+  /// Discards the changes, if any. With `used` it counts as an access at that time.
+  void close(Object& object, std::optional<Seconds> used = std::nullopt);
+
   // ---- Upkeep -----------------------------------------------------------------------------------
 
   /// Bounded upkeep: expired and flushed items, index growth. True: more work is waiting.
@@ -302,8 +359,9 @@ class Store {
   bool set_limit(std::uint64_t limit_bytes, Seconds now);
 
   /// Visits items in the order of a cursor that survives changes: every item present throughout is
-  /// seen at least once. Starts at 0; returns the next cursor, 0 at the end. At most about
-  /// `items_max` visits a call.
+  /// seen at least once. The cursor starts at 0; one that is not gone on with for a minute is
+  /// forgotten and may miss items. A call does no more than `rule` says, however few items match.
+  /// Some 60 ns for an item that does not.
   class Visitor {
    public:
     virtual void visit(const ItemView& item) = 0;
@@ -311,8 +369,8 @@ class Store {
    protected:
     ~Visitor() = default;
   };
-  [[nodiscard]] std::uint64_t scan(std::uint64_t cursor, std::uint32_t items_max, Visitor& visitor,
-                                   Seconds now);
+  [[nodiscard]] Scanned scan(std::uint64_t cursor, const ScanRule& rule, Visitor& visitor,
+                             Seconds now);
 
   [[nodiscard]] StoreStats stats() const;
   void reset_stats();

@@ -14,8 +14,10 @@ Table::Table(std::span<char> region, const StoreOptions& options)
       dead_(arena_, false),
       wheel_(arena_),
       pieces_(arena_),
+      nodes_(arena_),
       evict_(options.evict),
-      limit_bytes_(options.limit_bytes) {}
+      limit_bytes_(options.limit_bytes),
+      object_bytes_max_(std::min(options.object_bytes_max, options.limit_bytes / 4)) {}
 
 // ---- Finding and changing
 // ------------------------------------------------------------------------
@@ -34,6 +36,7 @@ Handle Table::find(const Key& key) {
   if (!handle) return handle;
   const Item found = item(handle);
   if (!expired(found)) return handle;
+  if (open_items_.include(handle)) return Handle{};
   count_reclaimed(found);
   ++counters_.expired_on_access;
   drop(handle);
@@ -51,36 +54,44 @@ void Table::set_expiry(Handle handle, Seconds expiry) {
 }
 
 Handle Table::create(const Key& key, const ItemSpec& spec, std::size_t value_bytes, Seconds now) {
-  return make(key, spec, 0, value_bytes, SplitValue{}, now);
+  const ItemShape shape{.layout = 0, .object = false, .inline_bytes = value_bytes, .split = {}};
+  const Handle made = make(key, spec, shape, now);
+  if (made) count_put();
+  return made;
 }
 
 Handle Table::create_split(const Key& key, const ItemSpec& spec, Handle first,
                            std::uint64_t value_bytes, Seconds now) {
-  const SplitValue split{static_cast<std::uint32_t>(value_bytes), first.value};
-  const Handle made = make(key, spec, split_layout, 0, split, now);
-  if (made) pieces_.at(first).header().previous = made.value;
+  const ItemShape shape{.layout = split_layout,
+                        .object = false,
+                        .inline_bytes = 0,
+                        .split = {static_cast<std::uint32_t>(value_bytes), first.value}};
+  const Handle made = make(key, spec, shape, now);
+  if (!made) return made;
+  pieces_.at(first).header().previous = made.value;
+  count_put();
   return made;
 }
 
-Handle Table::make(const Key& key, const ItemSpec& spec, std::uint8_t layout,
-                   std::size_t inline_bytes, const SplitValue& split, Seconds now) {
-  layout |= layout_of(spec);
+Handle Table::make(const Key& key, const ItemSpec& spec, const ItemShape& shape, Seconds now) {
+  const auto layout = static_cast<std::uint8_t>(shape.layout | layout_of(spec));
   // Before the item exists, so that making room for a page of the index cannot touch it.
   if (index_.wants_growth()) grow_index();
   if (!live_.has_room() && !grow_log()) return Handle{};
-  const auto taken = take(Kind::item, item_bytes(layout, key.bytes.size(), inline_bytes));
+  const auto taken = take(Kind::item, item_bytes(layout, key.bytes.size(), shape.inline_bytes));
   if (!taken) return Handle{};
   const Item made = item(*taken);
   made.header() = ItemHeader{.place_low = 0,
                              .expiry = spec.expiry.value,
-                             .inline_bytes = static_cast<std::uint16_t>(inline_bytes & 1023),
+                             .inline_code = 0,
                              .place_high = 0,
                              .second = 0,
                              .key_bytes = static_cast<std::uint8_t>(key.bytes.size()),
                              .bits = static_cast<std::uint8_t>(layout | spec.state)};
+  made.set_inline(shape.object, shape.inline_bytes);
   if (spec.cas != 0) made.set_cas(spec.cas);
   made.set_client_flags(spec.client_flags);
-  if ((layout & bits::split) != 0) made.split() = split;
+  if ((layout & bits::split) != 0) made.split() = shape.split;
   std::memcpy(const_cast<char*>(made.key().data()), key.bytes.data(), key.bytes.size());
   if (!insert(*taken, key.hash)) {
     arena_.release(*taken);
@@ -90,20 +101,19 @@ Handle Table::make(const Key& key, const ItemSpec& spec, std::uint8_t layout,
   wheel_.note(taken->page(), spec.expiry);
   live_bytes_ += footprint_of(*taken);
   user_bytes_ += key.bytes.size() + made.value_bytes();
-  count_put();
   return *taken;
 }
 
 bool Table::rewrite(Handle handle, const ItemSpec& spec, std::size_t value_bytes, Seconds now) {
   const Item old = item(handle);
-  if (old.has(bits::split | bits::pinned)) return false;
+  if (old.has(bits::split | bits::pinned) || old.is_object()) return false;
   const std::uint8_t layout = layout_of(spec);
   if (layout != (old.header().bits & bits::layout)) return false;
-  const std::size_t before = old.header().inline_bytes;
+  const std::size_t before = old.inline_bytes();
   const std::size_t fixed = item_bytes(layout, old.header().key_bytes, 0);
   if (alloc::even(fixed + value_bytes) != alloc::even(fixed + before)) return false;
   ItemHeader& header = old.header();
-  header.inline_bytes = static_cast<std::uint16_t>(value_bytes & 1023);
+  old.set_inline(false, value_bytes);
   header.bits = static_cast<std::uint8_t>(layout | spec.state);
   if (spec.cas != 0) old.set_cas(spec.cas);
   old.set_client_flags(spec.client_flags);
@@ -153,6 +163,7 @@ void Table::unlink(Handle handle) {
   const bool was_live = index_.remove(handle, index_.hash(gone.key()));
   CHECK(was_live);
   live_.remove(handle);
+  open_items_.moved(handle, Handle{});
   live_bytes_ -= footprint_of(handle);
   work_.freed_bytes += footprint_of(handle);
   user_bytes_ -= gone.header().key_bytes + gone.value_bytes();
@@ -184,12 +195,22 @@ void Table::drop_dead(Handle handle) {
 }
 
 void Table::free_memory(Handle handle) {
-  if (item(handle).has(bits::split)) pieces_.release(Handle{item(handle).split().first});
+  const Item gone = item(handle);
+  if (gone.has(bits::split)) {
+    const Handle first{gone.split().first};
+    if (gone.is_object())
+      nodes_.bury(first);
+    else
+      pieces_.release(first);
+  }
   arena_.release(handle);
 }
 
 std::uint64_t Table::footprint_of(Handle handle) const {
   const Item measured = item(handle);
+  if (measured.is_object())
+    return measured.chunk_bytes() + alloc::slot_bytes +
+           (measured.has(bits::split) ? measured.split().bytes : 0);
   return footprint(measured.header().bits, measured.header().key_bytes, measured.value_bytes());
 }
 
@@ -261,6 +282,7 @@ void Table::reclaim_expired(std::uint32_t number, Seconds now, std::uint32_t& le
 bool Table::maintain(Budget budget, Seconds now) {
   if (index_.held()) walks_.hold(now, index_);
   std::uint32_t left = budget.items;
+  while (left > 0 && nodes_.dig()) --left;
   while (left > 0 && dead_.live() > 0) {
     drop_dead(dead_.oldest());
     --left;
@@ -284,7 +306,8 @@ ItemView Table::view(Handle handle) const {
   const Item seen = item(handle);
   ItemView view;
   view.key_ = seen.key();
-  view.value_bytes_ = seen.header().inline_bytes;
+  view.value_bytes_ = seen.inline_bytes();
+  view.object_ = seen.is_object();
   view.value_ = Bytes(view.key_.data() + view.key_.size(), view.value_bytes_);
   if (seen.has(bits::layout)) [[unlikely]] {
     view.in_pieces_ = seen.has(bits::split);

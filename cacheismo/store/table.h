@@ -12,6 +12,7 @@
 //  3. Pinned items and drafts keep their place; a pinned item that is dropped becomes an orphan:
 //     out of index and logs, its bytes kept until its last pin goes.
 //  4. live_bytes_ is the sum of the chunks of live items, slots included.
+//  5. An open object's item is not evicted; when its nodes move, its Object is told.
 //
 // Cost: find reads the two lines of its key and, but for a false tag in 25, one item. An attempt to
 // make room moves at most as many bytes as are needed out of each of nine pages, and comes after an
@@ -34,6 +35,9 @@
 #include "cacheismo/store/expiry_wheel.h"
 #include "cacheismo/store/index.h"
 #include "cacheismo/store/item.h"
+#include "cacheismo/store/object.h"
+#include "cacheismo/store/object_nodes.h"
+#include "cacheismo/store/open_items.h"
 #include "cacheismo/store/pieces.h"
 #include "cacheismo/store/put_work.h"
 #include "cacheismo/store/store.h"
@@ -48,6 +52,17 @@ struct ItemSpec {
   std::uint64_t cas = 0;   ///< 0: none yet
   std::uint8_t state = 0;  ///< of bits::stale, token_sent, fetched
 };
+
+/// How an item's chunk is laid out.
+struct ItemShape {
+  std::uint8_t layout = 0;  ///< of bits::layout
+  bool object = false;
+  std::size_t inline_bytes = 0;
+  SplitValue split = {};  ///< if layout has bits::split
+};
+
+struct NodeCopy;
+using NodeRef = std::uint32_t;
 
 /// What an item comes to in `bytes` of StoreStats: headers and slots included. Pieces are counted
 /// as if all but the last had a page to themselves.
@@ -113,6 +128,14 @@ class Table {
   /// Gives the item a CAS value, moving it if it has no place for one. none: no memory, unchanged.
   [[nodiscard]] Handle assign_cas(Handle handle, std::uint64_t cas);
 
+  // Objects. As in Store; the item is known, or known to be missing.
+  void open(ObjectTree& tree, Handle handle, const Key& key, bool updates);
+  /// The object that is opened without an item will take the place of this one.
+  void will_replace(ObjectTree& tree, Handle item);
+  void close(ObjectTree& tree);
+  [[nodiscard]] bool any_open() const { return !open_items_.none(); }
+  [[nodiscard]] Outcome commit(ObjectTree& tree, const ObjectCommit& how, Seconds now);
+
   /// Takes a live item out of everything. Its memory is free, or will be with its last pin.
   void drop(Handle handle);
 
@@ -140,6 +163,9 @@ class Table {
   /// A scan has gone from one line of the index to another; 0: to the end.
   void scanned(std::uint32_t from, std::uint32_t next) { walks_.step(from, next, now_, index_); }
 
+  /// Drops the item that was used longest ago. Its bytes; 0: there is none that may go.
+  [[nodiscard]] std::uint64_t drop_oldest();
+
   /// Walks everything; the first broken invariant. Drafts have so many pieces.
   [[nodiscard]] std::optional<std::string> audit(std::uint64_t draft_pieces);
 
@@ -151,6 +177,12 @@ class Table {
   [[nodiscard]] bool move_chunk(Handle from);
   void move_item_links(Handle from, Handle to);
   [[nodiscard]] bool evict_one();
+  /// The item that was used longest ago and may go.
+  [[nodiscard]] Handle oldest();
+  /// Nobody holds it.
+  [[nodiscard]] bool may_go(Handle handle) const {
+    return !item(handle).has(bits::pinned) && !open_items_.include(handle);
+  }
   /// The page's chunks to others, so that the index may have it. False: not possible now.
   [[nodiscard]] bool vacate(std::uint32_t page);
   /// The end of a long piece into another page, as a piece of its own. False: nothing done.
@@ -164,8 +196,21 @@ class Table {
   [[nodiscard]] bool vacate_log_page(std::uint32_t page);
   /// A page of the index that it does not use any more, back to the chunks. False: none.
   bool give_back_index_page();
-  [[nodiscard]] Handle make(const Key& key, const ItemSpec& spec, std::uint8_t layout,
-                            std::size_t inline_bytes, const SplitValue& split, Seconds now);
+  [[nodiscard]] Handle make(const Key& key, const ItemSpec& spec, const ItemShape& shape,
+                            Seconds now);
+  // The parts of a commit; see object_commit.cc.
+  [[nodiscard]] bool commit_in_place(ObjectTree& tree);
+  void finish_commit(Handle handle, const ObjectCommit& how, Seconds now);
+  [[nodiscard]] bool take_nodes(ObjectTree& tree, const ItemShape& shape);
+  [[nodiscard]] bool take_item(ObjectTree& tree, const ItemShape& shape, const ObjectCommit& how,
+                               Seconds now, Handle& fresh);
+  void lay_out(const Item& to, Bytes key, const ItemShape& shape) const;
+  void end_moves(ObjectTree& tree) const;
+  void node_moved(Handle from, Handle to);
+  [[nodiscard]] Handle settle(ObjectTree& tree, const ItemShape& shape, Handle fresh);
+  [[nodiscard]] Handle settle_leaves(ObjectTree& tree);
+  [[nodiscard]] Handle settle_node(ObjectTree& tree, NodeRef ref, Handle parent);
+  void write_node(const NodeCopy& copy, Handle handle);
   /// False: readers hold all that stands in the way.
   [[nodiscard]] bool insert(Handle handle, std::uint64_t hash);
   void unlink(Handle handle);
@@ -203,9 +248,14 @@ class Table {
   AccessLog dead_;
   ExpiryWheel wheel_;
   Pieces pieces_;
+  ObjectNodes nodes_;
+  OpenItems open_items_;
+  ObjectTree* committing_ = nullptr;  ///< while chunks are taken for it
+  bool updating_ = false;             ///< an object is open for update
   bool evict_;
   Seconds now_;
   std::uint64_t limit_bytes_;
+  std::uint64_t object_bytes_max_;
   std::uint64_t live_bytes_ = 0;
   std::uint64_t user_bytes_ = 0;
   std::uint64_t draft_bytes_ = 0;

@@ -17,11 +17,20 @@ std::optional<std::string> Table::audit_item(Handle handle) const {
   if (!arena_.page(handle.page()).used(handle.slot())) return broken("item in a free slot", handle);
   if (!wheel_.covers(handle.page(), Seconds{audited.header().expiry}))
     return broken("the wheel comes too late for an item", handle);
+  if (audited.is_object()) {
+    const MutableBytes leaf = audited.inline_value();
+    const auto found =
+        audited.has(bits::split)
+            ? nodes_.audit(handle, Handle{audited.split().first}, audited.split().bytes)
+            : ObjectNodes::audit_leaf({leaf.data(), static_cast<std::uint32_t>(leaf.size()), true});
+    return found ? broken(found->c_str(), handle) : found;
+  }
   if (!audited.has(bits::split)) return std::nullopt;
   std::uint64_t bytes = 0;
   Handle previous = handle;
   for (Handle piece{audited.split().first}; piece;) {
-    if (arena_.kind(piece) != Kind::piece) return broken("value goes on in an item", piece);
+    if (arena_.kind(piece) != Kind::piece || pieces_.at(piece).is_node())
+      return broken("value goes on in what is no piece of one", piece);
     const PieceHeader& header = pieces_.at(piece).header();
     if (header.previous != previous.value) return broken("piece with a wrong back link", piece);
     bytes += header.bytes;
@@ -35,7 +44,10 @@ std::optional<std::string> Table::audit_item(Handle handle) const {
 Table::Census Table::chunks_of(Handle handle) const {
   Census owned{.items = 1, .pieces = 0, .pinned = 0};
   const Item counted = item(handle);
-  if (counted.has(bits::split)) owned.pieces = pieces_.count(Handle{counted.split().first});
+  if (counted.has(bits::split)) {
+    const Handle first{counted.split().first};
+    owned.pieces = counted.is_object() ? nodes_.count(first) : pieces_.count(first);
+  }
   if (counted.has(bits::pinned)) owned.pinned = 1 + owned.pieces;
   return owned;
 }
@@ -63,7 +75,7 @@ std::optional<std::string> Table::audit(std::uint64_t draft_pieces) {
   std::uint64_t indexed = 0;
   std::uint64_t bytes = 0;
   std::uint64_t user_bytes = 0;
-  Census owned{.items = 0, .pieces = draft_pieces, .pinned = draft_pieces};
+  Census owned{.items = 0, .pieces = draft_pieces + nodes_.buried(), .pinned = draft_pieces};
   std::optional<std::string> wrong;
   for (std::uint32_t line = 0; line < index_.lines() && !wrong; ++line) {
     index_.for_each(line, [&](Handle handle) {

@@ -103,6 +103,8 @@ bool Table::move_chunk(Handle from) {
   counters_.bytes_copied += bytes;
   if (kind == Kind::item) {
     move_item_links(from, *to);
+  } else if (pieces_.at(*to).is_node()) {
+    node_moved(from, *to);
   } else {
     const PieceHeader& header = pieces_.at(*to).header();
     if (header.next != 0) pieces_.at(Handle{header.next}).header().previous = to->value;
@@ -122,6 +124,7 @@ void Table::move_item_links(Handle from, Handle to) {
   const bool indexed = index_.moved(from, to, index_.hash(moved.key()));
   CHECK(indexed);
   live_.moved(to);
+  open_items_.moved(from, to);
   wheel_.note(to.page(), Seconds{moved.header().expiry});
   if (moved.has(bits::split)) pieces_.at(Handle{moved.split().first}).header().previous = to.value;
 }
@@ -130,15 +133,13 @@ bool Table::evict_one() {
   // As an insert may add a line, an eviction takes one away where there are too many: when larger
   // items take the place of small ones the index shrinks as they come.
   if (!index_.held() && index_.wants_shrinking()) static_cast<void>(merge_one());
-  if (give_back_index_page()) return true;
+  if (give_back_index_page() || nodes_.dig()) return true;
   if (dead_.live() > 0) {
     drop_dead(dead_.oldest());
     return true;
   }
   if (!evict_) return false;
-  Handle victim = live_.oldest();
-  // Readers hold what they have just asked for, so pinned items are rarely among the oldest.
-  while (victim && item(victim).has(bits::pinned)) victim = live_.after(victim);
+  const Handle victim = oldest();
   if (!victim) return false;
   // Who evicts one will evict the next: its item has been asked for, its lines can be now.
   if (const Handle next = live_.after(victim)) index_.prefetch(index_.hash(item(next).key()));
@@ -146,6 +147,21 @@ bool Table::evict_one() {
   count_evicted(victim);
   drop(victim);
   return true;
+}
+
+Handle Table::oldest() {
+  Handle victim = live_.oldest();
+  // Readers hold what they have just asked for, so pinned items are rarely among the oldest.
+  while (victim && !may_go(victim)) victim = live_.after(victim);
+  return victim;
+}
+
+std::uint64_t Table::drop_oldest() {
+  const Handle victim = oldest();
+  if (!victim) return 0;
+  const std::uint64_t bytes = footprint_of(victim);
+  drop(victim);
+  return bytes;
 }
 
 void Table::count_evicted(Handle handle) {
@@ -201,7 +217,7 @@ Handle Table::add_piece(Handle previous, std::uint64_t wanted) {
 // ---------------------------------------------------------------------------
 
 bool Table::split_off(Handle from) {
-  if (arena_.kind(from) != Kind::piece) return false;
+  if (arena_.kind(from) != Kind::piece || pieces_.at(from).is_node()) return false;
   const std::size_t bytes = pieces_.at(from).header().bytes;
   if (bytes < 2 * piece_value_bytes_min) return false;
   const auto page = arena_.roomiest();
@@ -296,7 +312,7 @@ bool Table::insert(Handle handle, std::uint64_t hash) {
     Handle victim;
     for (const std::uint32_t line : index_.lines_of(hash)) {
       index_.for_each(line, [&](Handle other) {
-        if (!item(other).has(bits::pinned)) victim = other;
+        if (may_go(other)) victim = other;
       });
     }
     if (!evict_ || !victim) return false;
