@@ -76,6 +76,7 @@ class File {
   static int remove(lua_State* lua);
   static int touch(lua_State* lua);
   static int advance(lua_State* lua);
+  static int jump(lua_State* lua);
   static int time(lua_State* lua);
 
   void add(lua_State* lua, const char* name, lua_CFunction function) {
@@ -142,12 +143,13 @@ int File::test(lua_State* lua) {
   file.connection_ = &file.wire_->connect();
   file.host_.now_ns = file.wire_->node_io().now().wall.time_since_epoch().count();
   lua_settop(lua, 2);
-  lua_createtable(lua, 0, 6);
+  lua_createtable(lua, 0, 7);
   file.add(lua, "get", get);
   file.add(lua, "set", set);
   file.add(lua, "delete", remove);
   file.add(lua, "touch", touch);
   file.add(lua, "advance", advance);
+  file.add(lua, "jump", jump);
   file.add(lua, "time", time);
   if (lua_pcall(lua, 1, 0, 0) == LUA_OK) {
     ++file.report_.passed;
@@ -272,11 +274,15 @@ int File::touch(lua_State* lua) {
   return push_reply(lua, file.ask(fmt::format("touch {} {}\r\n", key_at(lua, 2), seconds), "\r\n"));
 }
 
+Duration duration_at(lua_State* lua, int index) {
+  const double seconds = luaL_checknumber(lua, index);
+  if (!(seconds >= 0 && seconds < 1e9)) luaL_argerror(lua, index, "not a number of seconds");
+  return Duration(std::llround(seconds * 1e9));
+}
+
 int File::advance(lua_State* lua) {
   File& file = checked(lua, of(lua), of(lua).connection_);
-  const double seconds = luaL_checknumber(lua, 2);
-  if (!(seconds >= 0 && seconds < 1e9)) luaL_argerror(lua, 2, "not a number of seconds");
-  Duration left(std::llround(seconds * 1e9));
+  Duration left = duration_at(lua, 2);
   if (left > long_advance) {
     // The node's upkeep would run ten times a second; it is not what is tested.
     file.wire_->node_io().pause(left - long_advance);
@@ -284,6 +290,13 @@ int File::advance(lua_State* lua) {
     left = long_advance;
   }
   file.wire_->advance(left);
+  file.host_.now_ns = file.wire_->node_io().now().wall.time_since_epoch().count();
+  return 0;
+}
+
+int File::jump(lua_State* lua) {
+  File& file = checked(lua, of(lua), of(lua).connection_);
+  file.wire_->jump_wall(duration_at(lua, 2));
   file.host_.now_ns = file.wire_->node_io().now().wall.time_since_epoch().count();
   return 0;
 }
