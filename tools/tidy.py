@@ -112,6 +112,11 @@ class Tree:
     def lines(self, path):
         return (self.text(path) or "").splitlines()
 
+    def generates(self, path):
+        """Whether a rule of the folder's BUILD file makes the file."""
+        folder, name = os.path.split(path)
+        return f'outs = ["{name}"]' in (self.text(f"{folder}/BUILD") or "")
+
     def cpp(self):
         return [path for path in self.paths if path.endswith(CPP)]
 
@@ -216,7 +221,7 @@ def check_doors(tree):
             target = found.group(1)
             if not target.startswith(OUR_ROOTS):
                 yield path, number, f"includes {target} as ours; write <{target}>"
-            elif target not in tree.paths:
+            elif target not in tree.paths and not tree.generates(target):
                 yield path, number, f"includes {target}, which is no path from the root"
             elif is_test(path):
                 continue

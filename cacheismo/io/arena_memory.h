@@ -19,7 +19,9 @@ namespace cacheismo::io {
 class ArenaMemory {
  public:
   /// no_resources: the process may not have so much address space (RLIMIT_AS, strict overcommit).
-  [[nodiscard]] static Result<ArenaMemory, Error> reserve(std::size_t bytes);
+  /// For a moment it takes `alignment` more. Requires a power of two, at least a page; 0: a page.
+  [[nodiscard]] static Result<ArenaMemory, Error> reserve(std::size_t bytes,
+                                                          std::size_t alignment = 0);
 
   /// The same at an address that is a multiple of `alignment`, a power of two, and without huge
   /// pages. What hashes by address does the same in every process with an alignment of 4 GiB.

@@ -31,6 +31,10 @@
 
 namespace cacheismo::lua {
 
+namespace heap_pages {
+struct Pages;
+}
+
 class Heap {
  public:
   static constexpr std::size_t page_bytes = 4096;
@@ -57,8 +61,7 @@ class Heap {
   [[nodiscard]] std::optional<std::string> audit() const;
 
  private:
-  struct Pages;
-  std::unique_ptr<Pages> pages_;
+  std::unique_ptr<heap_pages::Pages> pages_;
 };
 
 }  // namespace cacheismo::lua

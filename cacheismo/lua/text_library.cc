@@ -52,7 +52,7 @@ void price_of_pattern(lua_State* lua) {
 void price_of_rep(lua_State* lua) {
   const auto times = static_cast<double>(luaL_checkinteger(lua, 2));
   const auto bytes = static_cast<double>(text_bytes(lua, 1) + text_bytes(lua, 3));
-  const double steps = times * (1 + bytes / 64);
+  const double steps = times / 8 + times * bytes / 64;
   charge(lua, steps < 0                                     ? 1
               : steps < static_cast<double>(too_many_steps) ? 1 + static_cast<std::int64_t>(steps)
                                                             : too_many_steps);
