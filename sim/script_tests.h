@@ -9,7 +9,7 @@
 //   node:get(key)                 the value; nil for a miss; the line of an error
 //   node:set(key, data [, seconds])  node:delete(key)  node:touch(key, seconds)   the reply's line
 //   node:advance(seconds)         moves the clock          node:time()   seconds since 1970
-//   node:jump(seconds)            sets the calendar ahead, as an administrator does; no item expires
+//   node:jump(seconds)            sets the calendar ahead, as administrators do; no item expires
 //   expect(value, expected)       expect_error(value, text)
 //   expect_about(value, expected, tolerance)
 //
