@@ -10,7 +10,6 @@
 #ifndef CACHEISMO_LUA_VIRTUAL_KEY_H_
 #define CACHEISMO_LUA_VIRTUAL_KEY_H_
 
-#include <array>
 #include <cstddef>
 #include <span>
 
@@ -31,11 +30,13 @@ class VirtualKeyParts {
   VirtualKeyParts& operator=(const VirtualKeyParts&) = delete;
 
   /// KEY and then the arguments; an empty part is an empty string.
-  [[nodiscard]] std::span<const Bytes> parts() const { return {parts_.data(), count_}; }
+  [[nodiscard]] std::span<const Bytes> parts() const { return {parts_, count_}; }
 
  private:
-  std::array<char, bytes_max> bytes_;
-  std::array<Bytes, bytes_max> parts_;
+  char bytes_[bytes_max];
+  union {
+    Bytes parts_[bytes_max];  // the first count_ of them: to clear all takes longer than a cut
+  };
   std::size_t count_ = 0;
 };
 

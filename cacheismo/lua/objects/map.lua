@@ -8,6 +8,7 @@
 -- Cost: O(log n) for one item, O(n) for a list.
 
 local arguments = require("arguments")
+local text = arguments.text
 
 local map = object.type("map", { version = 1 })
 
@@ -20,8 +21,8 @@ end
 function map.new() return { count = 0, items = {} } end
 
 function map.update.put(self, key, value)
-  arguments.text(key, "key", 0, 500)
-  arguments.text(value, "value", 0)
+  text(key, "key", 0, 500)
+  text(value, "value", 0)
   local items = self.items
   if items[key] == nil then self.count = self.count + 1 end
   items[key] = value
@@ -29,13 +30,13 @@ function map.update.put(self, key, value)
 end
 
 function map.read.get(self, key)
-  local value = self.items[arguments.text(key, "key", 0, 500)]
+  local value = self.items[text(key, "key", 0, 500)]
   return value and key .. " : " .. value or "NOT_FOUND"
 end
 
 function map.update.delete(self, key)
   local items = self.items
-  if items[arguments.text(key, "key", 0, 500)] ~= nil then
+  if items[text(key, "key", 0, 500)] ~= nil then
     items[key] = nil
     self.count = self.count - 1
   end

@@ -9,6 +9,7 @@
 -- for an intersection.
 
 local arguments = require("arguments")
+local text = arguments.text
 
 local set = object.type("set", { version = 1 })
 
@@ -22,7 +23,7 @@ function set.new() return { count = 0, items = {} } end
 
 function set.update.put(self, member)
   local items = self.items
-  if not items[arguments.text(member, "member", 0, 500)] then
+  if not items[text(member, "member", 0, 500)] then
     items[member] = true
     self.count = self.count + 1
   end
@@ -30,12 +31,12 @@ function set.update.put(self, member)
 end
 
 function set.read.exist(self, member)
-  return self.items[arguments.text(member, "member", 0, 500)] and "EXISTS" or "NOT_FOUND"
+  return self.items[text(member, "member", 0, 500)] and "EXISTS" or "NOT_FOUND"
 end
 
 function set.update.delete(self, member)
   local items = self.items
-  if items[arguments.text(member, "member", 0, 500)] then
+  if items[text(member, "member", 0, 500)] then
     items[member] = nil
     self.count = self.count - 1
   end
@@ -51,7 +52,7 @@ function set.read.getall(self)
 end
 
 function set.read.union(self, other_key)
-  local other = object.open(arguments.text(other_key, "second key", 0))
+  local other = object.open(text(other_key, "second key", 0))
   if not other then return "ERROR_CACHE_MISS" end
   local after, left = pairs(self.items)
   local _, right = pairs(other.items)
@@ -67,7 +68,7 @@ function set.read.union(self, other_key)
 end
 
 function set.read.intersection(self, other_key)
-  local other = object.open(arguments.text(other_key, "second key", 0))
+  local other = object.open(text(other_key, "second key", 0))
   if not other then return "ERROR_CACHE_MISS" end
   local few, many = self, other
   if few.count > many.count then few, many = many, few end
