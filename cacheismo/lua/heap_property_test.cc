@@ -115,7 +115,7 @@ struct Step {
 
 std::vector<Step> any_steps() {
   std::vector<Step> steps;
-  const int count = *rc::gen::inRange(1, 250);
+  const int count = *rc::gen::inRange(1, 100);
   for (int i = 0; i < count; ++i)
     steps.push_back(
         {*rc::gen::inRange(0, 10), *rc::gen::inRange<std::size_t>(0, 1'000), any_size()});

@@ -58,6 +58,7 @@ std::string reason(const Run& run, Ended how) {
 
 Run::Run(Heap& its_heap, Host& its_host, std::uint64_t seed)
     : heap(its_heap), host(its_host), prng(seed) {
+  limits.steps = 0;  // nothing was spent before the first begin()
   left = uncounted_steps;
   refill = refill_slice;
   on_exhausted = raise_kill;

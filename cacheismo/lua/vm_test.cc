@@ -246,19 +246,11 @@ TEST(Vm, AChainOfClosingCoroutinesDoesNotReachTheCStacksEnd) {
   TestVm vm;
   vm.limits.steps = 100'000'000;
   vm.limits.heap_bytes = 30 << 20;
-  EXPECT_EQ(vm.run(R"(
-    local before
-    for i = 1, 5000 do
-      local inner = before
-      before = coroutine.create(function()
-        local x <close> = setmetatable({}, {__close = function()
-          if inner then coroutine.close(inner) end
-        end})
-        coroutine.yield()
-      end)
-      coroutine.resume(before)
-    end
-    return (coroutine.close(before)) ~= nil)"),
+  EXPECT_EQ(vm.run("local before for i = 1, 5000 do local inner = before "
+                   "before = coroutine.create(function() "
+                   "local x <close> = setmetatable({}, {__close = function() "
+                   "if inner then coroutine.close(inner) end end}) coroutine.yield() end) "
+                   "coroutine.resume(before) end return coroutine.close(before) ~= nil"),
             "true");
 }
 
