@@ -16,7 +16,9 @@ using Scripts = OriginalScripts;
 std::string block(const std::string& key, const std::string& value, int flags = 0) {
   return "VALUE " + key + " " + std::to_string(flags) + " " + std::to_string(value.size()) +
          "\r\n" + value + "\r\n";
-}  // ---- HashMap and CacheItem ----------------------------------------------------------------------
+}
+
+// ---- HashMap and CacheItem ----------------------------------------------------------------------
 
 TEST(Original, AnItemShowsAllThatIsKnownOfIt) {
   Scripts scripts({method(R"(
