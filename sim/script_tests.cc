@@ -77,7 +77,7 @@ class File {
   static int touch(lua_State* lua);
   static int advance(lua_State* lua);
   static int jump(lua_State* lua);
-  static int time(lua_State* lua);
+  static int calendar(lua_State* lua);
 
   void add(lua_State* lua, const char* name, lua_CFunction function) {
     lua_pushlightuserdata(lua, this);
@@ -150,7 +150,7 @@ int File::test(lua_State* lua) {
   file.add(lua, "touch", touch);
   file.add(lua, "advance", advance);
   file.add(lua, "jump", jump);
-  file.add(lua, "time", time);
+  file.add(lua, "time", calendar);
   if (lua_pcall(lua, 1, 0, 0) == LUA_OK) {
     ++file.report_.passed;
   } else {
@@ -301,7 +301,7 @@ int File::jump(lua_State* lua) {
   return 0;
 }
 
-int File::time(lua_State* lua) {
+int File::calendar(lua_State* lua) {
   File& file = checked(lua, of(lua), of(lua).connection_);
   lua_pushnumber(lua, static_cast<double>(file.host_.now_ns) / 1e9);
   return 1;

@@ -1,4 +1,5 @@
-// ScriptTests: runs *_test.lua files, each test on a fresh simulated node with the scripts beside it.
+// ScriptTests: runs *_test.lua files, each test on a fresh simulated node with the scripts beside
+// it.
 //
 //   test("what must be true", function(node)
 //     expect(node:get("quota:new:a:10:hour"), "CREATED")
@@ -38,7 +39,8 @@ struct ScriptTestReport {
   std::vector<std::string> failures;
 };
 
-/// Loads the scripts as a node does; a line for each type: "quota (quota.lua): new addandcheck ...".
+/// Loads the scripts as a node does; a line for each type: "quota (quota.lua): new addandcheck
+/// ...".
 [[nodiscard]] Result<std::vector<std::string>, std::string> check_scripts(
     std::span<const lua::Script> scripts);
 

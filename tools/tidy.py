@@ -23,7 +23,9 @@ HEAD_LINES_MAX = 40
 FILE_BYTES_MAX = 512 * 1024
 
 # (check, path): why the breach may stay.
-ALLOWED = {}
+ALLOWED = {
+    ("function_length", "cacheismo/lua/vm_test.cc"): "sources of Lua in it are taken for one function",
+}
 
 # room: rooms whose headers it may include besides its own. Docs: the doors table.
 DOORS = {
@@ -35,7 +37,7 @@ DOORS = {
     "lua": ["base"],
     "cluster": ["base", "proto"],
     "node": ["base", "alloc", "store", "proto", "lua", "cluster", "io"],
-    "main": ["base", "node", "io"],
+    "main": ["base", "node", "io", "lua", "sim"],
 }
 # The contract itself knows no backend, and nobody but main and the backends' own tests names one.
 IO_CONTRACT = "cacheismo/io/io"

@@ -49,7 +49,7 @@ constexpr const char* counter = R"(
 
 class EngineTest : public testing::Test {
  protected:
-  EngineTest() : memory_(io::ArenaMemory::reserve_aligned(32 * MiB, 4 * GiB)) {
+  EngineTest() : memory_(io::ArenaMemory::reserve(32 * MiB, 4 * GiB)) {
     heap_ = std::make_unique<Heap>(memory_->bytes());
     EngineOptions options;
     options.call.heap_bytes = 1 * MiB;

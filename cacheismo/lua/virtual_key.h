@@ -23,8 +23,8 @@ class VirtualKeyParts {
   /// Longest virtual key, bytes: memcached's longest key.
   static constexpr std::size_t bytes_max = 250;
 
-  /// `rest` is what follows TYPE:METHOD, its colon included; empty if nothing does. Requires at most
-  /// bytes_max bytes.
+  /// `rest` is what follows TYPE:METHOD, its colon included; empty if nothing does. Requires at
+  /// most bytes_max bytes.
   explicit VirtualKeyParts(Bytes rest);
   VirtualKeyParts(const VirtualKeyParts&) = delete;
   VirtualKeyParts& operator=(const VirtualKeyParts&) = delete;

@@ -1,5 +1,5 @@
-// Goal: an object that is created takes the place of what has its key, all or nothing. Method:
-// situations over a small store.
+// Goal: an object that is created takes the place of what has its key, all or nothing; delete,
+// touch and scan treat it as an item. Method: situations over a small store.
 
 #include <memory>
 #include <string>
@@ -108,6 +108,37 @@ TEST_F(ObjectCreate, AFullCacheEvictsOthersAndNotWhatIsReplaced) {
       if (i % 20 == 0) EXPECT_EQ(entries("o"), 20 + round * 7 % 300);
     }
     ASSERT_EQ(store_->audit(), std::nullopt);
+  }
+}
+
+TEST_F(ObjectCreate, AScanSaysWhichItemsAreObjects) {
+  struct Seen final : Store::Visitor {
+    void visit(const ItemView& item) override {
+      (item.is_object() ? objects : values) += std::string(item.key());
+    }
+    std::string objects;
+    std::string values;
+  } seen;
+  EXPECT_EQ(create("o", 3), Outcome::stored);
+  EXPECT_EQ(store_->put(store_->key("v"), {}, "x", now_).outcome, Outcome::stored);
+  const ScanRule rule{.visits_max = 100, .lines_max = 100};
+  std::uint64_t cursor = 0;
+  do cursor = store_->scan(cursor, rule, seen, now_).next;
+  while (cursor != 0);
+  EXPECT_EQ(seen.objects, "o");
+  EXPECT_EQ(seen.values, "v");
+}
+
+TEST_F(ObjectCreate, DeleteAndTouchTreatItAsAnyItem) {
+  for (const RemoveRule& rule :
+       {RemoveRule{}, RemoveRule{.invalidate = true}, RemoveRule{.clear_value = true}}) {
+    EXPECT_EQ(create("o", 3), Outcome::stored);
+    const auto touched = store_->touch(store_->key("o"), Seconds{700}, now_);
+    ASSERT_TRUE(touched);
+    EXPECT_TRUE(touched->is_object());
+    EXPECT_EQ(touched->expiry(), Seconds{700});
+    EXPECT_EQ(store_->remove(store_->key("o"), rule, now_), Outcome::stored);
+    EXPECT_FALSE(store_->peek(store_->key("o"), now_));
   }
 }
 

@@ -71,7 +71,8 @@ enum class Outcome : std::uint8_t {
 class ItemView {
  public:
   [[nodiscard]] Bytes key() const { return key_; }
-  /// An object has no value to be read: see object.h. get(), meta_get() and arithmetic never show one.
+  /// An object has no value to be read: see object.h. get(), meta_get() and arithmetic never show
+  /// one.
   [[nodiscard]] bool is_object() const { return object_; }
   /// Of an object: what its nodes take in memory.
   [[nodiscard]] std::uint64_t value_bytes() const { return value_bytes_; }
