@@ -205,9 +205,11 @@ TEST_F(EngineTest, ADefaultIsMadeAtTheFirstUseAndKeptByUpdatesOnly) {
     function c.default(key) if key ~= "no" then return { key = key, n = 0 } end end
     function c.read.get(self) return self.key .. self.n end
     function c.update.add(self) self.n = self.n + 1; return self.n end
+    function c.read.look(self) return store.get("other") or "nothing" end
   )"),
             "");
   EXPECT_EQ(call("c:get:a"), "a0");
+  EXPECT_EQ(call("c:look:a"), "nothing");
   EXPECT_TRUE(host.objects.empty());
   EXPECT_EQ(call("c:add:a"), "1");
   EXPECT_EQ(call("c:get:a"), "a1");

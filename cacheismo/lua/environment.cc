@@ -63,7 +63,8 @@ Generation::Loading& Generation::Environment::loading_of(lua_State* lua, const c
 
 Host& Generation::Environment::items_of(lua_State* lua, const char* function) {
   const Call& call = call_of(lua, function);
-  if (call.writing != nullptr)
+  // What default() made for a read is open as if to be written, and forgotten afterwards.
+  if (call.writing != nullptr && call.method().kind != Kind::read)
     luaL_error(lua, "%s is not allowed in an update: it could not be undone", function);
   charge(lua, item_steps);
   return call.host();
