@@ -24,6 +24,7 @@ namespace {
 class NullIo final : public io::Io {
  public:
   io::Now now() const override { return now_; }
+  MonotonicTime stopwatch() const override { return now_.monotonic; }
   Prng& random() override { return random_; }
   io::Usage usage() const override { return {}; }
 

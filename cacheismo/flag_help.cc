@@ -8,6 +8,8 @@ Bytes help_text() {
   return R"(cacheismo: an in-memory cache that speaks memcached's text protocol
 
 usage: cacheismo [flags]
+       cacheismo check <dir>        compile the scripts in a directory and say what they declare
+       cacheismo test <dir>         run the *_test.lua files in a directory
 
 Listening
   -p, --port=<num>            TCP port (default: 11211; -1: any free port; 0: none)
@@ -23,6 +25,16 @@ Memory
   -I, --max-item-size=<num>   largest item; k, m or g may follow (default: 1m, from 1k to 1g, at
                               most half of -m)
   -M, --disable-evictions     answer an error when memory is full instead of evicting
+
+Objects with methods (get TYPE:METHOD:KEY:ARGUMENT...)
+  --scripts=<dir>             add the object types in this directory to the shipped ones
+  --no-scripts                serve plain values only: no key is virtual
+  --object-max=<num>          largest object (default: 16m, at most a quarter of -m)
+  --script-steps=<num>        steps that one call may take (default: 1000000)
+  --script-time=<ms>          time that one call may take (default: 50)
+  --script-call-memory=<num>  memory that one call may take (default: 8m)
+  --script-memory=<num>       memory of all scripts, beside -m (default: 64m, at least 4m)
+  --enable-reload             get cacheismo:reload reads the scripts again, as SIGHUP does
 
 Process
   -d, --daemon                run in the background; return when it serves
@@ -41,15 +53,14 @@ What clients may do
   -D <char>                   what ends a key's prefix in "stats detail" (default: ":"); turns it on
   -R, --max-reqs-per-event=<num>  requests served from one connection before others get a turn
                               (default: 20)
-  -o, --extended=idle_timeout=<seconds>  close connections that have been idle for so long
-                              (default: 0, never)
+  -o, --extended=idle_timeout=<seconds>  close connections idle for so long (default: 0, never)
 
   -h, --help                  print this and exit
   -i, --license               print the license and exit
   -V, --version               print the version and exit
 
 Signals: INT and TERM stop at once; USR1 finishes what is in flight, then stops; HUP reads the auth
-file again. If MEMCACHED_PORT_FILENAME is set, the ports are written to the file that it names.
+file and the scripts again. The ports are written to the file that MEMCACHED_PORT_FILENAME names.
 
 memcached's -f, -k, -L, -n, -N, -t, -U, -B ascii and the tuning names of -o are accepted and do
 nothing. -S, -Z, -e, -B binary and -o ext_*, proxy_*, ssl_* are refused.

@@ -18,6 +18,16 @@ constexpr std::int64_t any_free_port = -1;
 // + stops at the first argument that is no flag; : tells a missing value from an unknown flag.
 constexpr const char* short_flags = "+:a:Ab:B:c:CdD:e:f:FhiI:kl:Lm:Mn:N:o:p:P:rR:s:St:u:U:vVWXY:Z";
 
+// Flags without a letter. getopt_long tells them by these.
+constexpr char flag_scripts = 1;
+constexpr char flag_no_scripts = 2;
+constexpr char flag_script_steps = 3;
+constexpr char flag_script_time = 4;
+constexpr char flag_script_memory = 5;
+constexpr char flag_script_call_memory = 6;
+constexpr char flag_object_max = 7;
+constexpr char flag_enable_reload = 8;
+
 constexpr option long_flags[] = {
     {"auth-file", required_argument, nullptr, 'Y'},
     {"conn-limit", required_argument, nullptr, 'c'},
@@ -30,6 +40,7 @@ constexpr option long_flags[] = {
     {"enable-coredumps", no_argument, nullptr, 'r'},
     {"enable-largepages", no_argument, nullptr, 'L'},
     {"enable-sasl", no_argument, nullptr, 'S'},
+    {"enable-reload", no_argument, nullptr, flag_enable_reload},
     {"enable-shutdown", no_argument, nullptr, 'A'},
     {"enable-ssl", no_argument, nullptr, 'Z'},
     {"extended", required_argument, nullptr, 'o'},
@@ -44,9 +55,16 @@ constexpr option long_flags[] = {
     {"memory-limit", required_argument, nullptr, 'm'},
     {"napi-ids", required_argument, nullptr, 'N'},
     {"napi_ids", required_argument, nullptr, 'N'},
+    {"no-scripts", no_argument, nullptr, flag_no_scripts},
+    {"object-max", required_argument, nullptr, flag_object_max},
     {"pidfile", required_argument, nullptr, 'P'},
     {"port", required_argument, nullptr, 'p'},
     {"protocol", required_argument, nullptr, 'B'},
+    {"script-call-memory", required_argument, nullptr, flag_script_call_memory},
+    {"script-memory", required_argument, nullptr, flag_script_memory},
+    {"script-steps", required_argument, nullptr, flag_script_steps},
+    {"script-time", required_argument, nullptr, flag_script_time},
+    {"scripts", required_argument, nullptr, flag_scripts},
     {"slab-growth-factor", required_argument, nullptr, 'f'},
     {"slab-min-size", required_argument, nullptr, 'n'},
     {"threads", required_argument, nullptr, 't'},
@@ -75,6 +93,7 @@ class Parser {
   Outcome take_switch(char flag);
   Outcome take_number(char flag, Bytes value);
   Outcome take_foreign(char flag, Bytes value);
+  Outcome take_script_flag(char flag, Bytes value);
   Outcome settle_listen();
   Outcome settle_sizes();
 
@@ -86,6 +105,7 @@ class Parser {
   std::string unix_path_;
   std::vector<std::string> listen_lists_;
   std::optional<std::uint64_t> item_bytes_max_;
+  std::optional<std::uint64_t> object_bytes_max_;
 };
 
 Outcome Parser::take(char flag, Bytes value) {
@@ -138,13 +158,56 @@ Outcome Parser::take(char flag, Bytes value) {
     case 'N':
     case 'S':
     case 'Z': return take_foreign(flag, value);
+    case flag_scripts:
+    case flag_script_steps:
+    case flag_script_time:
+    case flag_script_memory:
+    case flag_script_call_memory:
+    case flag_object_max: return take_script_flag(flag, value);
     default: return take_switch(flag);
+  }
+}
+
+Outcome Parser::take_script_flag(char flag, Bytes value) {
+  node::ScriptConfig& scripts = options_.config.scripts;
+  const auto size = [&](const char* name, std::uint64_t least, std::uint64_t& into) -> Outcome {
+    const auto parsed = parse_size(
+        name, value, {static_cast<std::int64_t>(least), static_cast<std::int64_t>(64 * GiB)});
+    if (!parsed) return failure(parsed.error());
+    into = *parsed;
+    return {};
+  };
+  switch (flag) {
+    case flag_scripts:
+      if (value.empty()) return failure(std::string("--scripts wants the name of a directory"));
+      options_.process.scripts_directory = value;
+      return {};
+    case flag_script_steps: {
+      const auto steps = parse_number("--script-steps", value, {1'000, 1'000'000'000'000});
+      if (!steps) return failure(steps.error());
+      scripts.steps_per_call = *steps;
+      return {};
+    }
+    case flag_script_time: {
+      const auto time = parse_number("--script-time", value, {1, 60'000});
+      if (!time) return failure(time.error());
+      scripts.time_per_call = std::chrono::milliseconds(*time);
+      return {};
+    }
+    case flag_script_memory:
+      return size("--script-memory", limits::script_heap_bytes_min,
+                  options_.process.script_heap_bytes);
+    case flag_script_call_memory:
+      return size("--script-call-memory", 64 * KiB, scripts.heap_bytes_per_call);
+    default: return size("--object-max", 1 * KiB, object_bytes_max_.emplace());
   }
 }
 
 Outcome Parser::take_switch(char flag) {
   node::Config& config = options_.config;
   switch (flag) {
+    case flag_no_scripts: options_.process.scripts = false; return {};
+    case flag_enable_reload: config.scripts.reload_enabled = true; return {};
     case 'A': config.shutdown_enabled = true; return {};
     case 'C': config.cas = false; return {};
     case 'd': options_.process.background = true; return {};
@@ -229,6 +292,15 @@ Outcome Parser::settle_listen() {
 
 Outcome Parser::settle_sizes() {
   node::Config& config = options_.config;
+  const std::uint64_t quarter = config.memory_bytes / 4;
+  if (object_bytes_max_ && *object_bytes_max_ > quarter) {
+    return failure("--object-max is at most a quarter of -m, " + std::to_string(quarter) +
+                   " bytes, not " + std::to_string(*object_bytes_max_));
+  }
+  config.object_bytes_max = object_bytes_max_.value_or(std::min(config.object_bytes_max, quarter));
+  if (config.scripts.heap_bytes_per_call > options_.process.script_heap_bytes) {
+    return failure(std::string("--script-call-memory is at most --script-memory"));
+  }
   const std::uint64_t half = config.memory_bytes / 2;
   if (!item_bytes_max_) {
     config.item_bytes_max = std::min(config.item_bytes_max, half);
@@ -255,10 +327,26 @@ std::string typed_flag(std::span<const char* const> arguments) {
   return arguments[static_cast<std::size_t>(optind) - 1];
 }
 
+// cacheismo check DIR, cacheismo test DIR
+Result<Options, std::string> parse_verb(std::span<const char* const> arguments) {
+  const std::string verb = arguments[1];
+  Options options;
+  options.action = verb == "check" ? Action::check_scripts : Action::test_scripts;
+  if (verb != "check" && verb != "test") {
+    return failure("what is \"" + verb + "\"? Only flags are expected (-h lists them)");
+  }
+  if (arguments.size() != 3 || Bytes(arguments[2]).empty()) {
+    return failure("cacheismo " + verb + " wants one directory of scripts");
+  }
+  options.directory = arguments[2];
+  return options;
+}
+
 }  // namespace
 
 Result<Options, std::string> parse_flags(std::span<const char* const> arguments,
                                          const Environment& environment) {
+  if (arguments.size() > 1 && arguments[1][0] != '-') return parse_verb(arguments);
   Parser parser(environment);
   const auto count = static_cast<int>(arguments.size());
   // Neither the strings nor, with +, the order of the pointers is changed.

@@ -24,20 +24,31 @@
 
 namespace cacheismo {
 
-enum class Action : std::uint8_t { serve, print_help, print_version, print_license };
+enum class Action : std::uint8_t {
+  serve,
+  print_help,
+  print_version,
+  print_license,
+  check_scripts,  ///< cacheismo check DIR
+  test_scripts,   ///< cacheismo test DIR
+};
 
 /// What concerns the process rather than the node.
 struct ProcessOptions {
-  bool background = false;  ///< -d
-  bool core_dumps = false;  ///< -r
-  std::string pid_file;     ///< -P; empty: none
-  std::string user;         ///< -u; empty: as started
-  std::string auth_file;    ///< -Y; empty: none
-  std::string port_file;    ///< MEMCACHED_PORT_FILENAME; empty: none
+  bool background = false;                     ///< -d
+  bool core_dumps = false;                     ///< -r
+  std::string pid_file;                        ///< -P; empty: none
+  std::string user;                            ///< -u; empty: as started
+  std::string auth_file;                       ///< -Y; empty: none
+  std::string port_file;                       ///< MEMCACHED_PORT_FILENAME; empty: none
+  bool scripts = true;                         ///< --no-scripts clears it
+  std::string scripts_directory;               ///< --scripts; empty: the shipped types only
+  std::uint64_t script_heap_bytes = 64 * MiB;  ///< --script-memory, of all scripts together
 };
 
 struct Options {
   Action action = Action::serve;
+  std::string directory;  ///< of check and test
   node::Config config;
   ProcessOptions process;
   std::vector<std::string> warnings;  ///< what was accepted and does nothing

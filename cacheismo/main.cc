@@ -1,6 +1,7 @@
 // main: flags -> Config -> arena, EpollIo, Node -> the loop. Nothing else.
 //
 //   exit code 0   stopped by a signal or by `shutdown`, or -h, -V, -i
+//   exit code 1   check or test found something wrong in the scripts
 //   exit code 64  a flag is wrong (EX_USAGE)
 //   exit code 71  the OS or the configuration did not allow what the flags ask for (EX_OSERR)
 
@@ -23,10 +24,13 @@
 #include "cacheismo/io/io.h"
 #include "cacheismo/io/process.h"
 #include "cacheismo/io/resolve.h"
+#include "cacheismo/lua/objects/shipped.h"
 #include "cacheismo/node/log.h"
 #include "cacheismo/node/node.h"
 #include "cacheismo/node/version.h"
+#include "cacheismo/script_files.h"
 #include "cacheismo/stderr_log.h"
+#include "sim/script_tests.h"
 
 namespace cacheismo {
 namespace {
@@ -54,8 +58,9 @@ Result<std::vector<node::Credential>, std::string> read_credentials(const std::s
 /// What the signals and the clients ask of the process.
 class Daemon final : public io::SignalEvents {
  public:
-  Daemon(Options& options, io::EpollIo& io, node::Log& log, std::span<char> arena)
-      : options_(options), io_(io), log_(log), node_(options.config, io, log, arena) {}
+  Daemon(Options& options, io::EpollIo& io, node::Log& log, std::span<char> arena,
+         std::span<char> script_heap)
+      : options_(options), io_(io), log_(log), node_(options.config, io, log, arena, script_heap) {}
 
   Outcome start();
   /// Until the node has stopped.
@@ -66,6 +71,7 @@ class Daemon final : public io::SignalEvents {
   Outcome write_files() const;
   [[nodiscard]] std::string port_lines() const;
   void read_auth_file_again();
+  void read_scripts_again();
 
   Options& options_;
   io::EpollIo& io_;
@@ -121,7 +127,10 @@ void Daemon::run() {
 
 void Daemon::on_signal(int signal_number) {
   switch (signal_number) {
-    case SIGHUP: read_auth_file_again(); return;
+    case SIGHUP:
+      read_auth_file_again();
+      read_scripts_again();
+      return;
     case SIGUSR1: node_.stop(node::Stop::graceful); return;
     default: node_.stop(node::Stop::at_once); return;
   }
@@ -138,6 +147,12 @@ void Daemon::read_auth_file_again() {
   log_.write(node::Level::info, "auth_file_read",
              fmt::format("credentials={}", credentials->size()));
   node_.replace_credentials(std::move(*credentials));
+}
+
+void Daemon::read_scripts_again() {
+  if (options_.config.scripts.source == nullptr) return;
+  // The node logs what came of it; on a failure the scripts that run go on.
+  (void)node_.reload_scripts();
 }
 
 /// Everything that must have happened before the first descriptor is opened.
@@ -164,7 +179,8 @@ Outcome prepare(Options& options) {
         address.host = io::absolute_path(address.host);
       }
     }
-    for (std::string* path : {&process.pid_file, &process.auth_file, &process.port_file}) {
+    for (std::string* path :
+         {&process.pid_file, &process.auth_file, &process.port_file, &process.scripts_directory}) {
       *path = io::absolute_path(*path);
     }
   }
@@ -184,18 +200,64 @@ Outcome serve(Options& options) {
     return failure(
         fmt::format("cannot reserve {}m of memory (-m)", options.config.memory_bytes / MiB));
   }
+  // 4 GiB: see ArenaMemory::reserve.
+  const auto script_heap = io::ArenaMemory::reserve(
+      options.process.scripts ? options.process.script_heap_bytes : 1, 4 * GiB);
+  if (!script_heap) {
+    return failure(fmt::format("cannot reserve {}m of memory (--script-memory)",
+                               options.process.script_heap_bytes / MiB));
+  }
+  ScriptFiles scripts(options.process.scripts_directory);
+  if (options.process.scripts) options.config.scripts.source = &scripts;
   io::EpollIo io;
   StderrLog log(io, options.config.verbosity);
   for (const std::string& warning : options.warnings) {
     log.write(node::Level::warn, "flag_ignored", "reason=\"" + warning + '"');
   }
-  Daemon daemon(options, io, log, arena->bytes());
+  Daemon daemon(options, io, log, arena->bytes(), script_heap->bytes());
   if (auto started = daemon.start(); !started) return started;
   if (background) background->ready(options.config.verbosity > 0);
   daemon.run();
   if (!options.process.pid_file.empty()) io::remove_file(options.process.pid_file);
   log.write(node::Level::info, "stopped", "");
   return {};
+}
+
+constexpr int exit_tests_failed = 1;
+
+/// Loads the shipped scripts and those of a directory, and says what is declared.
+int check_scripts(const std::string& directory) {
+  const auto own = read_scripts(directory);
+  if (!own) {
+    fmt::print(stderr, "cacheismo: {}\n", own.error());
+    return exit_os;
+  }
+  std::vector<lua::Script> scripts = lua::shipped_scripts();
+  scripts.insert(scripts.end(), own->begin(), own->end());
+  const auto declared = sim::check_scripts(scripts);
+  if (!declared) {
+    fmt::print(stderr, "cacheismo: {}\n", declared.error());
+    return exit_tests_failed;
+  }
+  for (const std::string& line : *declared) fmt::print("{}\n", line);
+  return 0;
+}
+
+/// Runs the tests of a directory.
+int test_scripts(const std::string& directory) {
+  const auto own = read_scripts(directory);
+  if (!own) {
+    fmt::print(stderr, "cacheismo: {}\n", own.error());
+    return exit_os;
+  }
+  std::vector<lua::Script> scripts = lua::shipped_scripts();
+  scripts.insert(scripts.end(), own->begin(), own->end());
+  const sim::ScriptTestReport report = sim::run_script_tests(scripts);
+  for (const std::string& failed : report.failures) fmt::print("FAILED {}\n", failed);
+  fmt::print("{} passed, {} failed\n", report.passed, report.failed);
+  if (report.passed + report.failed == 0)
+    fmt::print(stderr, "cacheismo: {} has no tests (*_test.lua)\n", directory);
+  return report.failed > 0 || report.passed == 0 ? exit_tests_failed : 0;
 }
 
 int run(std::span<const char* const> arguments) {
@@ -217,6 +279,8 @@ int run(std::span<const char* const> arguments) {
       fmt::print("cacheismo {} (memcached {} protocol)\n", node::own_version,
                  node::protocol_version);
       return 0;
+    case Action::check_scripts: return check_scripts(options->directory);
+    case Action::test_scripts: return test_scripts(options->directory);
     case Action::serve: break;
   }
   if (auto served = serve(*options); !served) {

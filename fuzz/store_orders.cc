@@ -315,7 +315,13 @@ void StorePlay::scan() {
   if (cursor_ != 0 && now_.value - scanned_at_.value >= scan_gap_max) cursor_ = 0;
   if (cursor_ == 0) model_.start_scan();
   scanned_at_ = now_;
-  cursor_ = store_.scan(cursor_, 1 + orders_.byte() * 4, *this, now_);
+  const std::uint32_t bound = orders_.byte();
+  const store::ScanRule rule{.last_access = true,
+                             .visits_max = store::ScanRule::visits_min + bound * 4,
+                             .lines_max = 1 + bound};
+  const store::Scanned scanned = store_.scan(cursor_, rule, *this, now_);
+  CHECK_LE(scanned.lines, rule.lines_max);
+  cursor_ = scanned.next;
   if (cursor_ == 0) CHECK(model_.unseen().empty());
 }
 

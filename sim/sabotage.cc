@@ -30,6 +30,7 @@ class SabotagedIo final : public io::Io,
   SabotagedIo(io::Io& inner, Sabotage sabotage, std::uint64_t seed)
       : inner_(inner), sabotage_(sabotage), chance_(seed), start_(inner.now().monotonic) {}
 
+  MonotonicTime stopwatch() const override { return now().monotonic; }
   io::Now now() const override {
     io::Now now = inner_.now();
     if (sabotage_ == Sabotage::slow_clock) {

@@ -68,6 +68,7 @@ class SimIo final : public io::Io, private HostEvents {
   // ---- Io ---------------------------------------------------------------------------------------
 
   [[nodiscard]] io::Now now() const override;
+  [[nodiscard]] MonotonicTime stopwatch() const override { return now().monotonic; }
   [[nodiscard]] Prng& random() override { return random_; }
   [[nodiscard]] io::Usage usage() const override { return {}; }
   [[nodiscard]] Result<io::ListenerId, io::Error> listen(const io::Address& address,

@@ -37,8 +37,13 @@ Wire::Wire(const Options& options)
       arena_(options.config.memory_bytes) {
   node_io_.set_cuts(options.cuts);
   client_io_.set_cuts(Cuts::whole);
-  node_ =
-      std::make_unique<node::Node>(with_address(options.config), node_io_, log_, arena_.bytes());
+  node::Config config = with_address(options.config);
+  std::span<char> script_heap;
+  if (options.scripts) {
+    config.scripts.source = &scripts_.emplace(*options.scripts);
+    script_heap = scripts_->heap();
+  }
+  node_ = std::make_unique<node::Node>(config, node_io_, log_, arena_.bytes(), script_heap);
   const auto started = node_->start();
   if (!started) std::fprintf(stderr, "%s\n", started.error().c_str());
   CHECK(started.has_value());

@@ -28,6 +28,7 @@
 #include "sim/fault_plan.h"
 #include "sim/journal.h"
 #include "sim/raw_connection.h"
+#include "sim/script_list.h"
 #include "sim/world.h"
 
 namespace cacheismo::sim {
@@ -53,6 +54,8 @@ class Wire {
     std::uint64_t seed = 1;
     FaultPlan plan = {};  ///< of the network; `cuts` above rules over the plan's
     JournalLines* journal = nullptr;
+    /// The node's scripts; nullopt: none, and no key is virtual.
+    std::optional<std::vector<lua::Script>> scripts = std::nullopt;
   };
 
   Wire() : Wire(Options{}) {}
@@ -79,6 +82,8 @@ class Wire {
   void jump_wall(Duration by) { node_io_.jump_wall(by); }
 
   [[nodiscard]] node::Node& node() { return *node_; }
+  /// What the node reads when it loads its scripts. Requires that it has some.
+  [[nodiscard]] std::vector<lua::Script>& scripts() { return scripts_->scripts; }
   [[nodiscard]] SimIo& node_io() { return node_io_; }
   [[nodiscard]] SimIo& client_io() { return client_io_; }
   [[nodiscard]] World& world() { return world_; }
@@ -90,6 +95,7 @@ class Wire {
   SimIo& node_io_;
   SimIo& client_io_;
   Arena arena_;
+  std::optional<ScriptList> scripts_;
   KeptLog log_;
   std::unique_ptr<node::Node> node_;
   std::vector<std::unique_ptr<RawConnection>> connections_;

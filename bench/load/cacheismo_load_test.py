@@ -121,6 +121,27 @@ class AgainstRealServers(unittest.TestCase):
             self.check(*common, "--value-bytes", "0-200000", "--keys", 50)
             self.check(*common, "--rate", 20000)
 
+    def test_calls_of_either_protocol_and_their_answers(self):
+        port = free_port()
+        with redis(port):
+            common = ("--port", port, "--protocol", "redis", "--fields", 10)
+            results = self.check(*common, "--pipeline", 16, "--answer", "{number}",
+                                 "--call", "HINCRBY m{object} f{field} 1")
+            self.assertGreater(results["call_latency_us"]["p50"], 0)
+            self.assertIsNone(results["get_latency_us"])
+            code, results, errors = load(*TINY, *common, "--answer", "f{field}",
+                                         "--call", "ECHO {object}")
+            self.assertEqual((code, results["clean"]), (1, False))
+            self.assertIn("a wrong answer to ECHO", errors)
+        port = free_port()
+        with memcached(port):
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.sendall(b"set map:get:m0:f0 0 0 2\r\n42\r\n")
+                self.assertEqual(client.recv(100), b"STORED\r\n")
+            for protocol in ("classic", "meta"):
+                self.check("--port", port, "--protocol", protocol, "--keys", 1,
+                           "--call", "map:get:m{object}:f{field}", "--answer", "4{number}")
+
     def test_a_unix_socket(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "socket")

@@ -18,11 +18,12 @@ constexpr std::size_t input_bytes_first = 64 * 1024;
 
 }  // namespace
 
-Connection::Connection(int descriptor, Protocol protocol, const Dataset& dataset,
+Connection::Connection(int descriptor, Protocol protocol, const Dataset& dataset, const Call* call,
                        std::size_t in_flight_max)
     : descriptor_(descriptor),
       protocol_(protocol),
       dataset_(dataset),
+      call_(call),
       ring_(in_flight_max),
       input_(input_bytes_first) {
   CHECK_GE(descriptor, 0);
@@ -46,8 +47,13 @@ void Connection::start(Operation operation, std::span<const std::uint64_t> ids,
   ++in_flight_;
   if (operation == Operation::get) {
     append_get(protocol_, dataset_, ids, output_);
+    return;
+  }
+  CHECK_EQ(ids.size(), 1u);
+  if (operation == Operation::call) {
+    CHECK(call_ != nullptr);
+    append_call(protocol_, dataset_, *call_, ids[0], output_);
   } else {
-    CHECK_EQ(ids.size(), 1u);
     append_set(protocol_, dataset_, ids[0], output_);
   }
 }
@@ -109,14 +115,15 @@ void Connection::answer(std::uint64_t now_ns, bool counting, Tally& tally) {
         ++tally.refused;
         tally.note_error(fmt::format("the server answered: {}", step.value));
         break;
-      case Step::Kind::value: take_value(step, counting, tally); break;
-      case Step::Kind::miss:
-        ++answered_;
-        if (counting) ++tally.misses;
+      case Step::Kind::value:
+        if (request.operation == Operation::call) {
+          take_answer(step, counting, tally);
+        } else {
+          take_value(step, counting, tally);
+        }
         break;
-      case Step::Kind::end:
-        if (counting) tally.misses += request.ids.size() - answered_;
-        break;
+      case Step::Kind::miss: take_misses(1, counting, tally); break;
+      case Step::Kind::end: take_misses(request.ids.size() - answered_, counting, tally); break;
       case Step::Kind::stored: break;
     }
     input_begin_ += step.consumed;
@@ -148,11 +155,34 @@ void Connection::take_value(const Step& step, bool counting, Tally& tally) {
   answered_ = at + 1;
 }
 
+void Connection::take_answer(const Step& step, bool counting, Tally& tally) {
+  const std::uint64_t id = ring_[oldest_].ids[0];
+  const bool right_key = step.key.empty() || call_->is_request(dataset_, id, step.key);
+  if (answered_ > 0 || !right_key || !call_->is_answer(dataset_, id, step.value)) {
+    ++tally.wrong_values;
+    std::string request;
+    call_->append_request(dataset_, id, request);
+    tally.note_error(fmt::format("a wrong answer to {}: {:.80}", request, step.value));
+  }
+  answered_ = 1;
+  if (counting) ++tally.hits;
+}
+
+/// The next `keys` keys have no value. A call always has an answer, so for it that is wrong.
+void Connection::take_misses(std::size_t keys, bool counting, Tally& tally) {
+  answered_ += keys;
+  if (counting) tally.misses += keys;
+  if (keys == 0 || ring_[oldest_].operation != Operation::call) return;
+  ++tally.wrong_values;
+  std::string request;
+  call_->append_request(dataset_, ring_[oldest_].ids[0], request);
+  tally.note_error(fmt::format("no answer to {}", request));
+}
+
 void Connection::finish(std::uint64_t now_ns, bool counting, Tally& tally) {
   const Request& request = ring_[oldest_];
   if (request.measured) {
-    Histogram& latencies = request.operation == Operation::get ? tally.get_ns : tally.set_ns;
-    latencies.record(now_ns - request.due_ns);
+    tally.latencies(request.operation).record(now_ns - request.due_ns);
   }
   if (counting) ++tally.finished;
   if (++oldest_ == ring_.size()) oldest_ = 0;

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/load/call.h"
 #include "bench/load/dataset.h"
 #include "bench/load/tally.h"
 #include "bench/load/wire.h"
@@ -26,8 +27,10 @@ namespace cacheismo::load {
 
 class Connection {
  public:
-  /// Takes a connected, non-blocking descriptor. At most `in_flight_max` requests at once.
-  Connection(int descriptor, Protocol protocol, const Dataset& dataset, std::size_t in_flight_max);
+  /// Takes a connected, non-blocking descriptor. At most `in_flight_max` requests at once. The
+  /// dataset and the call (nullptr: no calls are started) outlive it.
+  Connection(int descriptor, Protocol protocol, const Dataset& dataset, const Call* call,
+             std::size_t in_flight_max);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -38,7 +41,8 @@ class Connection {
   [[nodiscard]] bool has_room() const { return !lost() && in_flight_ < ring_.size(); }
   [[nodiscard]] std::size_t unsent_bytes() const { return output_.size() - sent_; }
 
-  /// Requires has_room(). Latency counts from due_ns. `measured`: its latency goes into the tally.
+  /// Requires has_room(), and one id unless it is a get. Latency counts from due_ns. `measured`:
+  /// its latency goes into the tally.
   void start(Operation operation, std::span<const std::uint64_t> ids, std::uint64_t due_ns,
              bool measured);
 
@@ -63,12 +67,15 @@ class Connection {
   bool read_once(Tally& tally);
   void answer(std::uint64_t now_ns, bool counting, Tally& tally);
   void take_value(const Step& step, bool counting, Tally& tally);
+  void take_answer(const Step& step, bool counting, Tally& tally);
+  void take_misses(std::size_t keys, bool counting, Tally& tally);
   void finish(std::uint64_t now_ns, bool counting, Tally& tally);
   void lose(std::string reason, Tally& tally);
 
   int descriptor_;
   Protocol protocol_;
   const Dataset& dataset_;
+  const Call* call_;
 
   std::vector<Request> ring_;
   std::size_t oldest_ = 0;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include "bench/load/call.h"
 #include "bench/load/dataset.h"
 #include "bench/load/tally.h"
 
@@ -25,7 +26,7 @@ class ConnectionTest : public testing::Test {
     std::array<int, 2> ends{};
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
     server_ = ends[1];
-    connection_ = std::make_unique<Connection>(ends[0], Protocol::classic, dataset_, 4);
+    connection_ = std::make_unique<Connection>(ends[0], Protocol::classic, dataset_, &call_, 4);
   }
   ~ConnectionTest() override {
     if (server_ >= 0) close(server_);
@@ -33,6 +34,11 @@ class ConnectionTest : public testing::Test {
 
   void start_get(std::vector<std::uint64_t> ids, std::uint64_t due_ns = 100) {
     connection_->start(Operation::get, ids, due_ns, true);
+    connection_->flush(tally_);
+  }
+
+  void start_call(std::uint64_t id, std::uint64_t due_ns = 100) {
+    connection_->start(Operation::call, std::vector<std::uint64_t>{id}, due_ns, true);
     connection_->flush(tally_);
   }
 
@@ -50,6 +56,7 @@ class ConnectionTest : public testing::Test {
   }
 
   Dataset dataset_{{.key_count = 100, .key_bytes = 4, .value_bytes_min = 9, .value_bytes_max = 9}};
+  Call call_{*Pattern::parse("counter:incr:c{object}:1"), *Pattern::parse("{number}")};
   Tally tally_;
   std::unique_ptr<Connection> connection_;
   int server_ = -1;
@@ -119,6 +126,41 @@ TEST_F(ConnectionTest, AnErrorLineIsARefusalAndTheConnectionGoesOn) {
   EXPECT_FALSE(connection_->lost());
 }
 
+TEST_F(ConnectionTest, ACallThatGetsItsAnswerIsCountedWithItsLatency) {
+  start_call(7, 100);
+  reply("VALUE counter:incr:c7:1 0 2\r\n19\r\nEND\r\n", 350);
+  EXPECT_EQ(tally_.finished, 1u);
+  EXPECT_EQ(tally_.call_ns.max(), 250u);
+  EXPECT_EQ(tally_.get_ns.count(), 0u);
+  EXPECT_TRUE(tally_.clean());
+}
+
+TEST_F(ConnectionTest, ACallsWrongAnswerIsQuoted) {
+  start_call(7);
+  reply("VALUE counter:incr:c7:1 0 16\r\nERROR_CACHE_MISS\r\nEND\r\n");
+  EXPECT_EQ(tally_.wrong_values, 1u);
+  EXPECT_EQ(tally_.first_error, "a wrong answer to counter:incr:c7:1: ERROR_CACHE_MISS");
+  EXPECT_EQ(tally_.finished, 1u);
+}
+
+TEST_F(ConnectionTest, AnswersToAnotherCallAndSecondAnswersAreWrong) {
+  start_call(7);
+  reply("VALUE counter:incr:c8:1 0 2\r\n19\r\nEND\r\n");
+  EXPECT_EQ(tally_.wrong_values, 1u);
+  start_call(7);
+  const std::string right = "VALUE counter:incr:c7:1 0 2\r\n19\r\n";
+  reply(right + right + "END\r\n");
+  EXPECT_EQ(tally_.wrong_values, 2u);
+}
+
+TEST_F(ConnectionTest, ACallWithoutAnAnswerIsWrong) {
+  start_call(7);
+  reply("END\r\n");
+  EXPECT_EQ(tally_.wrong_values, 1u);
+  EXPECT_EQ(tally_.first_error, "no answer to counter:incr:c7:1");
+  EXPECT_FALSE(connection_->lost());
+}
+
 TEST_F(ConnectionTest, BytesThatNobodyAskedForLoseTheConnection) {
   reply("END\r\n");
   EXPECT_TRUE(connection_->lost());
@@ -140,7 +182,7 @@ TEST_F(ConnectionTest, WhatTheKernelDoesNotTakeStaysForTheNextFlush) {
   const Dataset big({.key_count = 2, .value_bytes_min = 4 << 20, .value_bytes_max = 4 << 20});
   std::array<int, 2> ends{};
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
-  Connection connection(ends[0], Protocol::classic, big, 1);
+  Connection connection(ends[0], Protocol::classic, big, nullptr, 1);
   connection.start(Operation::set, std::vector<std::uint64_t>{1}, 0, true);
   std::string received;
   std::vector<char> piece(1 << 20);
@@ -161,7 +203,7 @@ TEST_F(ConnectionTest, AReplyLargerThanTheFirstBufferIsReadWhole) {
   const Dataset big({.key_count = 2, .value_bytes_min = 500'000, .value_bytes_max = 500'000});
   std::array<int, 2> ends{};
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
-  Connection connection(ends[0], Protocol::redis, big, 1);
+  Connection connection(ends[0], Protocol::redis, big, nullptr, 1);
   connection.start(Operation::get, std::vector<std::uint64_t>{1}, 0, true);
   const std::string answer = "$500000\r\n" + std::string(big.value(1)) + "\r\n";
   for (std::size_t sent = 0; sent < answer.size();) {

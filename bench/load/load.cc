@@ -100,7 +100,8 @@ Result<void, std::string> Load::connect() {
     const Result<int, std::string> descriptor = connected_socket(options_);
     if (!descriptor) return failure(descriptor.error());
     connections_.push_back(std::make_unique<Connection>(
-        *descriptor, options_.protocol, dataset_, std::max(options_.pipeline, preload_in_flight)));
+        *descriptor, options_.protocol, dataset_, options_.call ? &*options_.call : nullptr,
+        std::max(options_.pipeline, preload_in_flight)));
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u64 = index;
@@ -173,8 +174,13 @@ void Load::fill_preload(Connection& connection) {
 }
 
 void Load::start_next(Connection& connection, std::uint64_t due_ns) {
-  const bool is_get = operations_.chance(options_.get_percent, 100);
   ids_.clear();
+  if (options_.call) {
+    ids_.push_back(picker_.pick(operations_));
+    connection.start(Operation::call, ids_, due_ns, phase_ == Phase::measure);
+    return;
+  }
+  const bool is_get = operations_.chance(options_.get_percent, 100);
   for (std::size_t i = 0; i < (is_get ? options_.keys_per_get : 1); ++i) {
     ids_.push_back(picker_.pick(operations_));
   }

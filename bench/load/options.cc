@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 namespace cacheismo::load {
 namespace {
@@ -23,6 +24,9 @@ enum Flag : int {
   flag_distribution,
   flag_get_percent,
   flag_keys_per_get,
+  flag_call,
+  flag_answer,
+  flag_fields,
   flag_rate,
   flag_arrivals,
   flag_no_preload,
@@ -50,6 +54,9 @@ constexpr option flags[] = {
     {"distribution", required_argument, nullptr, flag_distribution},
     {"get-percent", required_argument, nullptr, flag_get_percent},
     {"keys-per-get", required_argument, nullptr, flag_keys_per_get},
+    {"call", required_argument, nullptr, flag_call},
+    {"answer", required_argument, nullptr, flag_answer},
+    {"fields", required_argument, nullptr, flag_fields},
     {"rate", required_argument, nullptr, flag_rate},
     {"arrivals", required_argument, nullptr, flag_arrivals},
     {"no-preload", no_argument, nullptr, flag_no_preload},
@@ -112,6 +119,24 @@ bool read_distribution(std::string_view text, double& exponent) {
 bool read_arrivals(std::string_view text, Arrivals& out) {
   out = text == "poisson" ? Arrivals::poisson : Arrivals::constant;
   return text == "poisson" || text == "constant";
+}
+
+/// What a call needs, as it comes: the three flags may stand in any order.
+struct CallFlags {
+  std::optional<Pattern> request;
+  std::optional<Pattern> answer;
+  std::uint64_t fields = 1;
+};
+
+bool read_call_flag(int flag, std::string_view text, CallFlags& call) {
+  switch (flag) {
+    case flag_call:
+      call.request = Pattern::parse(text);
+      return !text.empty() && call.request && !call.request->has_number();
+    case flag_answer: call.answer = Pattern::parse(text); return call.answer.has_value();
+    case flag_fields: return read_number<std::uint64_t>(text, 1, 1'000'000'000, call.fields);
+    default: return false;
+  }
 }
 
 /// False if `text` is not what the flag takes.
@@ -179,6 +204,12 @@ What
   --distribution D       uniform, or zipf:S with exponent S, such as zipf:0.99 (uniform)
   --get-percent N        the rest are sets (90)
   --keys-per-get N       more than 1 makes each get a multi-get (1)
+  --call TEXT            instead of gets and sets: a get of this key or, with --protocol redis,
+                         this command of space-separated words. {object} and {field} stand for
+                         id / fields and id % fields of one of --keys ids, {value} for the id's
+                         value. Nothing is preloaded
+  --answer TEXT          what a call must be answered, likewise; {number} is any digits
+  --fields N             of an object (1)
   --seed N               of keys, operations and arrivals (1)
 
 How fast, how long
@@ -204,6 +235,7 @@ Exit code: 0; 1 if a reply was wrong or an error, a connection was lost, or the 
 
 Result<Options, std::string> parse_options(int argc, char** argv) {
   Options options;
+  CallFlags call;
   optind = 0;  // getopt's own state: start afresh, for tests that parse more than once
   opterr = 0;
   int index = 0;
@@ -212,11 +244,19 @@ Result<Options, std::string> parse_options(int argc, char** argv) {
     if (flag == '?') {
       return failure(fmt::format("{} is not an option, or lacks its value", argv[optind - 1]));
     }
-    if (!read_flag(flag, optarg == nullptr ? "" : optarg, options)) {
+    const std::string_view text = optarg == nullptr ? "" : optarg;
+    if (!read_flag(flag, text, options) && !read_call_flag(flag, text, call)) {
       return failure(fmt::format("--{} {} is not valid", flags[flag - flag_host].name, optarg));
     }
   }
   if (optind < argc) return failure(fmt::format("unexpected argument {}", argv[optind]));
+  if (call.request.has_value() != call.answer.has_value()) {
+    return failure(std::string("--call and --answer need each other"));
+  }
+  if (call.request) {
+    options.call = Call{std::move(*call.request), std::move(*call.answer), call.fields};
+    options.preload = false;
+  }
   const std::size_t needed = Dataset::key_bytes_needed(options.dataset.key_count);
   if (options.dataset.key_bytes < needed) {
     return failure(

@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "bench/load/call.h"
 #include "bench/load/dataset.h"
 #include "bench/load/wire.h"
 #include "cacheismo/base/result.h"
@@ -30,11 +32,12 @@ struct Options {
   double zipf_exponent = 0;   ///< 0: uniform
   unsigned get_percent = 90;  ///< the rest are sets
   std::size_t keys_per_get = 1;
+  std::optional<Call> call;  ///< every request is this call, instead of gets and sets
 
   double rate_per_second = 0;  ///< 0: closed loop
   Arrivals arrivals = Arrivals::constant;
 
-  bool preload = true;  ///< sets every key once, before the clock runs
+  bool preload = true;  ///< sets every key once, before the clock runs; false with a call
   Duration warmup = std::chrono::seconds(1);
   Duration duration = std::chrono::seconds(5);
   std::uint64_t requests_max = 0;  ///< ends the measurement earlier; 0: no such limit

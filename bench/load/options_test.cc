@@ -77,6 +77,24 @@ TEST(Options, HowFastHowLongAndTheOutputArrive) {
   EXPECT_TRUE(options->quiet);
 }
 
+TEST(Options, ACallReplacesGetsAndSets) {
+  const Result<Options, std::string> options =
+      parse({"--call", "map:get:m{object}:f{field}", "--answer", "{number}", "--fields", "7"});
+  ASSERT_TRUE(options) << options.error();
+  const Dataset dataset(options->dataset);
+  std::string request;
+  options->call->append_request(dataset, 15, request);
+  EXPECT_EQ(request, "map:get:m2:f1");
+  EXPECT_TRUE(options->call->is_answer(dataset, 15, "99"));
+  EXPECT_FALSE(options->preload);
+  EXPECT_FALSE(parse({"--keys", "9"})->call);
+}
+
+TEST(Options, ACallNeedsItsAnswer) {
+  EXPECT_EQ(parse({"--call", "x"}).error(), "--call and --answer need each other");
+  EXPECT_EQ(parse({"--answer", "x"}).error(), "--call and --answer need each other");
+}
+
 TEST(Options, OneSizeIsARangeOfOne) {
   const Result<Options, std::string> options = parse({"--value-bytes=1000"});
   ASSERT_TRUE(options) << options.error();
@@ -103,6 +121,10 @@ TEST(Options, EachWrongValueIsNamed) {
       {"--duration", "-1"},
       {"--key-bytes", "251"},
       {"--requests", "0"},
+      {"--call", "{thing}"},
+      {"--call", "counter:incr:c{number}"},
+      {"--answer", "}"},
+      {"--fields", "0"},
   };
   for (const std::vector<std::string>& arguments : wrong) {
     const Result<Options, std::string> options = parse(arguments);

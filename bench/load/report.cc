@@ -58,6 +58,7 @@ std::string report_text(const Options& options, const Tally& tally) {
                       tally.finished, seconds(tally.window));
   text += latency_line("get", tally.get_ns);
   text += latency_line("set", tally.set_ns);
+  text += latency_line("call", tally.call_ns);
   text += fmt::format("keys               {} hits, {} misses\n", tally.hits, tally.misses);
   if (tally.server_cpu_ns) {
     text +=
@@ -102,6 +103,7 @@ std::string report_json(const Options& options, const Tally& tally) {
       {"misses", tally.misses},
       {"get_latency_us", latency_json(tally.get_ns)},
       {"set_latency_us", latency_json(tally.set_ns)},
+      {"call_latency_us", latency_json(tally.call_ns)},
       {"server_cpu_ns_per_request", nullptr},
       {"server_busy_percent", nullptr},
       {"generator_busy_percent", busy_percent(tally.own_cpu_ns, tally)},

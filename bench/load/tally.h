@@ -12,6 +12,7 @@
 #include <string>
 
 #include "bench/load/histogram.h"
+#include "bench/load/wire.h"
 #include "cacheismo/base/units.h"
 
 namespace cacheismo::load {
@@ -19,13 +20,14 @@ namespace cacheismo::load {
 struct Tally {
   Histogram get_ns;
   Histogram set_ns;
+  Histogram call_ns;
 
   std::uint64_t finished = 0;  ///< requests answered inside the window
   std::uint64_t hits = 0;      ///< keys, of gets answered inside the window
   std::uint64_t misses = 0;
 
   std::uint64_t refused = 0;       ///< error lines
-  std::uint64_t wrong_values = 0;  ///< a value or key that is not the right one
+  std::uint64_t wrong_values = 0;  ///< a value, key or answer that is not the right one
   std::uint64_t lost = 0;          ///< connections that broke or closed
   std::uint64_t unanswered = 0;    ///< requests in flight when the run ended
   std::string first_error;
@@ -36,6 +38,15 @@ struct Tally {
   std::optional<std::uint64_t> server_cpu_ns;  ///< used inside the window
   std::uint64_t own_cpu_ns = 0;                ///< as above, by the generator
   bool deadline_passed = false;
+
+  [[nodiscard]] Histogram& latencies(Operation operation) {
+    switch (operation) {
+      case Operation::get: return get_ns;
+      case Operation::set: return set_ns;
+      case Operation::call: return call_ns;
+    }
+    return get_ns;
+  }
 
   void note_error(std::string text) {
     if (first_error.empty()) first_error = std::move(text);

@@ -1,5 +1,6 @@
 #include "bench/load/wire.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -47,6 +48,19 @@ Bytes next_word(Bytes& rest) {
   const Bytes word = rest.substr(0, space);
   rest.remove_prefix(space == Bytes::npos ? rest.size() : space + 1);
   return word;
+}
+
+/// `text` as a command of its space-separated words.
+void append_command(Bytes text, std::string& out) {
+  out += '*';
+  append_number(static_cast<std::uint64_t>(std::count(text.begin(), text.end(), ' ')) + 1, out);
+  out += "\r\n";
+  while (!text.empty()) {
+    const Bytes word = next_word(text);
+    append_bulk_head(word.size(), out);
+    out += word;
+    out += "\r\n";
+  }
 }
 
 /// A value step for the `bytes` that follow `head` bytes of line, or need_more, or broken.
@@ -106,6 +120,9 @@ Step read_redis(const Expected& expected, Bytes input, Bytes line) {
   if (expected.operation == Operation::set) {
     if (line == "+OK") return step(Step::Kind::stored, head, true);
     return broken(line);
+  }
+  if (expected.operation == Operation::call && (line.starts_with('+') || line.starts_with(':'))) {
+    return step(Step::Kind::value, head, true, {}, line.substr(1));
   }
   if (expected.keys > 1 && expected.answered == 0) {
     if (!line.starts_with('*') || number_of(line.substr(1)) != expected.keys) return broken(line);
@@ -185,6 +202,28 @@ void append_set(Protocol protocol, const Dataset& dataset, std::uint64_t id, std
   }
   out += value;
   out += "\r\n";
+}
+
+void append_call(Protocol protocol, const Dataset& dataset, const Call& call, std::uint64_t id,
+                 std::string& out) {
+  switch (protocol) {
+    case Protocol::classic:
+      out += "get ";
+      call.append_request(dataset, id, out);
+      out += "\r\n";
+      return;
+    case Protocol::meta:
+      out += "mg ";
+      call.append_request(dataset, id, out);
+      out += " v\r\n";
+      return;
+    case Protocol::redis: {
+      std::string text;
+      call.append_request(dataset, id, text);
+      append_command(text, out);
+      return;
+    }
+  }
 }
 
 Step read_step(Protocol protocol, const Expected& expected, Bytes input) {

@@ -1,8 +1,10 @@
 // Wire: requests as bytes and bytes as replies, for the three protocols that the generator speaks.
 //
-//   classic   get k [k ...]      set k 0 0 n
-//   meta      mg k v, or mg k v k q ... mn for many    ms k n
-//   redis     GET k, or MGET k ...   SET k v           (RESP2)
+//   classic   get k [k ...]      set k 0 0 n           call: get text
+//   meta      mg k v, or mg k v k q ... mn for many    ms k n     call: mg text v
+//   redis     GET k, or MGET k ...   SET k v           call: the text's words as a command (RESP2)
+//
+// What answers a call is a value: in Redis also a status or an integer, as text.
 //
 // Replies are read in steps: the caller says what it asked for and how many of its keys are already
 // answered, and each call takes one value, miss or end from the front of the bytes. Nothing is kept
@@ -18,17 +20,20 @@
 #include <span>
 #include <string>
 
+#include "bench/load/call.h"
 #include "bench/load/dataset.h"
 #include "cacheismo/base/bytes.h"
 
 namespace cacheismo::load {
 
 enum class Protocol : std::uint8_t { classic, meta, redis };
-enum class Operation : std::uint8_t { get, set };
+enum class Operation : std::uint8_t { get, set, call };
 
 void append_get(Protocol protocol, const Dataset& dataset, std::span<const std::uint64_t> ids,
                 std::string& out);
 void append_set(Protocol protocol, const Dataset& dataset, std::uint64_t id, std::string& out);
+void append_call(Protocol protocol, const Dataset& dataset, const Call& call, std::uint64_t id,
+                 std::string& out);
 
 /// What the next bytes should answer.
 struct Expected {

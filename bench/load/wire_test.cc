@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include "bench/load/call.h"
 #include "bench/load/dataset.h"
 
 namespace cacheismo::load {
@@ -24,6 +25,13 @@ std::string get(Protocol protocol, std::vector<std::uint64_t> ids) {
 std::string set(Protocol protocol, std::uint64_t id) {
   std::string out;
   append_set(protocol, Dataset(small), id, out);
+  return out;
+}
+
+std::string call(Protocol protocol, const char* request, std::uint64_t id) {
+  std::string out;
+  const Call call{*Pattern::parse(request), *Pattern::parse("OK"), 10};
+  append_call(protocol, Dataset(small), call, id, out);
   return out;
 }
 
@@ -64,6 +72,7 @@ std::string steps(Protocol protocol, Expected expected, const std::string& reply
 constexpr Expected one_get{};
 constexpr Expected three_gets{.operation = Operation::get, .keys = 3};
 constexpr Expected one_set{.operation = Operation::set};
+constexpr Expected one_call{.operation = Operation::call};
 
 TEST(Wire, RequestsByteForByte) {
   EXPECT_EQ(get(Protocol::classic, {7}), "get k07\r\n");
@@ -75,6 +84,26 @@ TEST(Wire, RequestsByteForByte) {
   EXPECT_EQ(set(Protocol::classic, 2), "set k02 0 0 4\r\n2345\r\n");
   EXPECT_EQ(set(Protocol::meta, 2), "ms k02 4\r\n2345\r\n");
   EXPECT_EQ(set(Protocol::redis, 2), "*3\r\n$3\r\nSET\r\n$3\r\nk02\r\n$4\r\n2345\r\n");
+}
+
+TEST(Wire, ACallIsAGetOfItsTextOrACommandOfItsWords) {
+  EXPECT_EQ(call(Protocol::classic, "map:get:m{object}:f{field}", 42), "get map:get:m4:f2\r\n");
+  EXPECT_EQ(call(Protocol::meta, "map:get:m{object}:f{field}", 42), "mg map:get:m4:f2 v\r\n");
+  EXPECT_EQ(call(Protocol::redis, "FCALL put 1 m{object} {value}", 42),
+            "*5\r\n$5\r\nFCALL\r\n$3\r\nput\r\n$1\r\n1\r\n$2\r\nm4\r\n$4\r\nGHIJ\r\n");
+}
+
+TEST(Wire, AnswersToCallsAreReadHoweverTheyAreCut) {
+  EXPECT_EQ(steps(Protocol::classic, one_call, "VALUE c:get:a 0 1\r\n7\r\nEND\r\nEND"),
+            "value c:get:a=7;end;last +3");
+  EXPECT_EQ(steps(Protocol::meta, one_call, "VA 1\r\n7\r\n"), "value =7;last +0");
+  EXPECT_EQ(steps(Protocol::redis, one_call, "$1\r\n7\r\n"), "value =7;last +0");
+  EXPECT_EQ(steps(Protocol::redis, one_call, ":7\r\n:8"), "value =7;last +2");
+  EXPECT_EQ(steps(Protocol::redis, one_call, "+OK\r\n"), "value =OK;last +0");
+  EXPECT_EQ(steps(Protocol::redis, one_call, "$-1\r\n"), "miss;last +0");
+  EXPECT_EQ(steps(Protocol::redis, one_call, "-ERR no\r\n"), "refused -ERR no");
+  EXPECT_EQ(steps(Protocol::redis, one_call, "*0\r\n"), "broken");
+  EXPECT_EQ(steps(Protocol::classic, one_call, "STORED\r\n"), "broken");
 }
 
 TEST(Wire, ClassicRepliesAreReadHoweverTheyAreCut) {

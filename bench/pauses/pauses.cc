@@ -22,6 +22,8 @@ using store::Seconds;
 using store::Store;
 
 constexpr std::size_t value_bytes = 76;
+/// At some five cycles each.
+constexpr int work_steps = 600;
 /// With header, slot and index, rounded up: all items fit.
 constexpr std::uint64_t item_bytes = 144;
 
@@ -94,11 +96,44 @@ class Stage {
     return end();
   }
 
+  Scenario scan() {
+    empty();
+    const std::uint64_t first = next_ + 1;
+    fill(value_bytes, store::never);
+    begin("scan");
+    Found found;
+    const std::string prefix = key(first).substr(0, key_bytes - 3);
+    const store::ScanRule rule{
+        .prefix = prefix,
+        .visits_max = limits::scan_lines_per_turn * store::ScanRule::visits_min,
+        .lines_max = limits::scan_lines_per_turn};
+    store::Scanned scanned;
+    do {
+      call(Verb::scan, [&] { scanned = store_->scan(scanned.next, rule, found, now_); });
+      Work& max = scenario_.rows[static_cast<std::size_t>(Verb::scan)].max;
+      max.lines = std::max<std::uint64_t>(max.lines, scanned.lines);
+      some_gets();
+    } while (scanned.next != 0);
+    CHECK_GE(found.count, std::min(items_, 1000 - first % 1000));
+    return end();
+  }
+  Scenario machine(std::uint64_t times) {
+    begin("machine");
+    for (std::uint64_t i = 0; i < times; ++i) call(Verb::control, [&] { work(); });
+    return end();
+  }
+
  private:
+  static constexpr std::size_t key_bytes = 24;
+  struct Found final : Store::Visitor {
+    void visit(const store::ItemView&) override { ++count; }
+    std::uint64_t count = 0;
+  };
+
   static std::string key(std::uint64_t number) {
-    char text[25];
+    char text[key_bytes + 1];
     std::snprintf(text, sizeof text, "key:%020llu", static_cast<unsigned long long>(number));
-    return {text, 24};
+    return {text, key_bytes};
   }
 
   void begin(const char* name) { scenario_ = {.name = name, .rows = {}}; }
@@ -125,12 +160,21 @@ class Stage {
   void upkeep() {
     for (bool busy = true; busy;) {
       call(Verb::maintain, [&] { busy = store_->maintain({.items = limits::upkeep_items}, now_); });
-      for (int i = 0; i < 4; ++i) {
-        const std::string name = key(1 + prng_.below(next_));
-        const store::Key hashed = store_->key(name);
-        call(Verb::get, [&] { (void)store_->get(hashed, now_); });
-      }
+      some_gets();
     }
+  }
+  void some_gets() {
+    for (int i = 0; i < 4; ++i) {
+      const std::string name = key(1 + prng_.below(next_));
+      const store::Key hashed = store_->key(name);
+      call(Verb::get, [&] { (void)store_->get(hashed, now_); });
+    }
+  }
+  /// Each step needs the result of the last: about a microsecond, and nothing but a register.
+  void work() {
+    std::uint64_t value = worked_;
+    for (int i = 0; i < work_steps; ++i) value = (value ^ value >> 29) * 0x9E3779B97F4A7C15u;
+    worked_ = value;
   }
 
   template <class Body>
@@ -161,6 +205,7 @@ class Stage {
   Prng prng_{1};
   Seconds now_{2};
   std::uint64_t next_ = 0;
+  std::uint64_t worked_ = 1;
   const std::string text_ = std::string(9000, 'v');
 };
 
@@ -181,6 +226,12 @@ std::vector<Scenario> play(std::uint64_t items, bool timed) {
   played.push_back(stage.expiry());
   played.push_back(stage.flush());
   played.push_back(stage.shrinking());
+  played.push_back(stage.scan());
+  std::uint64_t times = 0;
+  for (const Scenario& scenario : played) {
+    for (const Row& row : scenario.rows) times = std::max(times, row.calls);
+  }
+  played.push_back(stage.machine(times));
   return played;
 }
 

@@ -25,7 +25,9 @@ TEST(Pauses, WorkOfACallIsBoundedWhateverTheSizeOfTheCache) {
         EXPECT_LE(row.max.index_steps,
                   upkeep ? limits::upkeep_items / store::Budget::index_line + 1 : 200u);
         EXPECT_LE(row.max.log_steps, 256u);
-        if (static_cast<Verb>(verb) == Verb::get || static_cast<Verb>(verb) == Verb::flush) {
+        EXPECT_LE(row.max.lines, limits::scan_lines_per_turn);
+        if (static_cast<Verb>(verb) == Verb::get || static_cast<Verb>(verb) == Verb::flush ||
+            static_cast<Verb>(verb) == Verb::scan) {
           EXPECT_LE(row.max.items, 1u);
           EXPECT_EQ(row.max.bytes_copied, 0u);
           EXPECT_EQ(row.max.index_steps, 0u);
@@ -37,7 +39,7 @@ TEST(Pauses, WorkOfACallIsBoundedWhateverTheSizeOfTheCache) {
 
 TEST(Pauses, EveryScenarioDoesTheWorkThatItIsNamedAfter) {
   const std::vector<Scenario> played = play(20'000, false);
-  ASSERT_EQ(played.size(), 5u);
+  ASSERT_EQ(played.size(), 7u);
   const auto max = [&](std::size_t scenario, Verb verb) {
     return played[scenario].rows[static_cast<std::size_t>(verb)].max;
   };
@@ -47,6 +49,9 @@ TEST(Pauses, EveryScenarioDoesTheWorkThatItIsNamedAfter) {
   EXPECT_GT(max(2, Verb::maintain).items, 100u);
   EXPECT_GT(max(3, Verb::maintain).items, 100u);
   EXPECT_GT(max(4, Verb::maintain).index_steps, 20u);
+  EXPECT_EQ(max(5, Verb::scan).lines, limits::scan_lines_per_turn);
+  EXPECT_GT(played[5].rows[static_cast<std::size_t>(Verb::scan)].calls, 20u);
+  EXPECT_GT(played[6].rows[static_cast<std::size_t>(Verb::control)].calls, 20'000u);
 }
 
 }  // namespace

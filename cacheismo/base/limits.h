@@ -75,8 +75,8 @@ inline constexpr std::size_t object_value_bytes_max = 1 * KiB;
 /// a quarter of the arena: one put into the largest still leaves most of the cache as it was.
 inline constexpr std::uint64_t object_bytes_max = 16 * MiB;
 
-/// What one update of an object may hold in changed nodes outside of the arena, bytes: a method that
-/// changes 3,000 nodes. Half of what resident memory may be above the arena.
+/// What one update of an object may hold in changed nodes outside of the arena, bytes: a method
+/// that changes 3,000 nodes. Half of what resident memory may be above the arena.
 inline constexpr std::size_t object_scratch_bytes_max = 4 * MiB;
 
 // ---- Connections -------------------------------------------------------------------------------
@@ -99,6 +99,9 @@ inline constexpr std::size_t send_in_place_bytes = 4 * KiB;
 /// Room that a single reply may need, bytes: a value that is copied, its key in base64 and every
 /// meta flag's answer. Requests are executed only while the output buffer has this much left.
 inline constexpr std::size_t reply_bytes_max = send_in_place_bytes + 1 * KiB;
+
+/// Longest text behind SERVER_ERROR, bytes: a script's message, its place and the id.
+inline constexpr std::size_t error_bytes_max = 600;
 
 /// Values of one connection that are pinned for sending at the same time. With the block around
 /// them they fill one output buffer's 16 KiB; more would cost room that small replies need.
@@ -129,6 +132,10 @@ inline constexpr std::size_t free_block_bytes_max = 1 * MiB;
 /// Keys of a multi-get that are looked up before other connections get a turn. About 0.2 ms.
 inline constexpr std::size_t multiget_keys_per_turn = 1024;
 
+/// Lines of the index that a dump looks at before other connections get a turn. With ten items in
+/// each, whose memory is in no cache, some 0.1 ms.
+inline constexpr std::uint32_t scan_lines_per_turn = 64;
+
 /// Largest part of the arena, as a fraction 1 / n, that values may hold which are gone from the
 /// cache and only kept for readers; the slowest readers are cut above it.
 inline constexpr std::uint64_t pinned_gone_share = 4;
@@ -142,6 +149,16 @@ inline constexpr std::size_t prefixes_max = 4096;
 /// Views in one send. Linux IOV_MAX is 1024; 64 of 4 KiB fill a socket buffer.
 inline constexpr std::size_t send_views_max = 64;
 
+// ---- Scripts -----------------------------------------------------------------------------------
+
+/// Smallest heap of all scripts of a node, bytes: one Lua state takes 100 KiB, the shipped types
+/// another 300, and a reload has both at once.
+inline constexpr std::size_t script_heap_bytes_min = 4 * MiB;
+
+/// Files of a scripts directory, and the bytes of one. A reload reads and compiles all at once.
+inline constexpr std::size_t scripts_max = 1000;
+inline constexpr std::size_t script_bytes_max = 1 * MiB;
+
 // ---- Upkeep ------------------------------------------------------------------------------------
 
 /// A node's upkeep runs this often; the store's promise is to give expired memory back within a
@@ -152,8 +169,8 @@ inline constexpr Duration upkeep_interval = std::chrono::milliseconds(100);
 inline constexpr Duration busy_upkeep_interval = std::chrono::milliseconds(1);
 
 /// What one run of upkeep may do, in items of a flush that it reclaims (store::Budget): 0.05 to 0.1
-/// ms, so that a request waits no longer for it.
-inline constexpr std::uint32_t upkeep_items = 512;
+/// ms, and below 0.2 ms but for one run in 10,000, so that a request waits no longer for it.
+inline constexpr std::uint32_t upkeep_items = 384;
 
 // ---- Relations ---------------------------------------------------------------------------------
 

@@ -19,7 +19,9 @@ namespace cacheismo::io {
 class ArenaMemory {
  public:
   /// no_resources: the process may not have so much address space (RLIMIT_AS, strict overcommit).
-  [[nodiscard]] static Result<ArenaMemory, Error> reserve(std::size_t bytes);
+  /// For a moment it takes `alignment` more. Requires a power of two, at least a page; 0: a page.
+  [[nodiscard]] static Result<ArenaMemory, Error> reserve(std::size_t bytes,
+                                                          std::size_t alignment = 0);
 
   ArenaMemory(ArenaMemory&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
   ArenaMemory& operator=(ArenaMemory&&) = delete;

@@ -65,6 +65,8 @@ void EpollIo::read_clocks() {
   now_.wall = WallTime(clock_value(CLOCK_REALTIME));
 }
 
+MonotonicTime EpollIo::stopwatch() const { return MonotonicTime(clock_value(CLOCK_MONOTONIC)); }
+
 Usage EpollIo::usage() const {
   rusage used{};
   getrusage(RUSAGE_SELF, &used);

@@ -75,6 +75,7 @@ class EpollIo final : public Io {
 
   // ---- Io ---------------------------------------------------------------------------------------
   [[nodiscard]] Now now() const override { return now_; }
+  [[nodiscard]] MonotonicTime stopwatch() const override;
   [[nodiscard]] Prng& random() override { return random_; }
   [[nodiscard]] Usage usage() const override;
   [[nodiscard]] Result<ListenerId, Error> listen(const Address& address,

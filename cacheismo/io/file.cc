@@ -1,8 +1,11 @@
 #include "cacheismo/io/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -61,6 +64,26 @@ Result<void, std::string> write_file(const std::string& path, Bytes content) {
   auto error = failed("write", path);
   unlink(beside.c_str());
   return error;
+}
+
+Result<std::vector<std::string>, std::string> list_files(const std::string& directory) {
+  DIR* const open_directory = opendir(directory.c_str());
+  if (open_directory == nullptr) return failed("open", directory);
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = readdir(open_directory)) {
+    struct stat status {};
+    const std::string path = directory + "/" + entry->d_name;
+    if (stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode))
+      names.emplace_back(entry->d_name);
+    errno = 0;
+  }
+  const bool complete = errno == 0;
+  auto error = failed("read", directory);
+  closedir(open_directory);
+  if (!complete) return error;
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 void remove_file(const std::string& path) { (void)unlink(path.c_str()); }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/result.h"
@@ -19,6 +20,10 @@ namespace cacheismo::io {
 /// Puts `content` at `path` such that a reader sees all of it or nothing: written beside it and
 /// renamed.
 [[nodiscard]] Result<void, std::string> write_file(const std::string& path, Bytes content);
+
+/// The names of the regular files in a directory, sorted. The error is one line.
+[[nodiscard]] Result<std::vector<std::string>, std::string> list_files(
+    const std::string& directory);
 
 /// Removes a file; one that is not there is fine.
 void remove_file(const std::string& path);

@@ -99,6 +99,15 @@ TEST(ArenaMemory, IsZeroedAndBackedOnlyWhereTouched) {
   bytes[4 * GiB] = 1;
 }
 
+TEST(ArenaMemory, BeginsWhereItIsAskedTo) {
+  const auto arena = ArenaMemory::reserve(8u << 20, 4 * GiB);
+  ASSERT_TRUE(arena);
+  const std::span<char> bytes = arena->bytes();
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(bytes.data()) % (4 * GiB), 0u);
+  EXPECT_EQ(bytes.size(), 8u << 20);
+  bytes.front() = bytes.back() = 1;
+}
+
 TEST(ArenaMemory, MoreThanTheAddressSpaceIsRefused) {
   const auto arena = ArenaMemory::reserve(std::size_t{1} << 60);
   ASSERT_FALSE(arena);

@@ -55,7 +55,11 @@ class State {
   ~State() = default;
 };
 
-enum class Access : std::uint8_t { read, update };
+enum class Access : std::uint8_t {
+  read,
+  update,
+  create,  ///< an update that starts with no entries and no expiry, whatever has the key now
+};
 
 enum class Found : std::uint8_t {
   object,
@@ -85,7 +89,8 @@ class Host {
  public:
   struct Opened {
     Found found = Found::missing;
-    State* state = nullptr;  ///< null for a value, and for a missing object opened to read
+    /// Null for a value (unless it is to be created), and for a missing object opened to read.
+    State* state = nullptr;
     /// Seconds until it expires, 0: never.
     std::uint32_t expires_in_seconds = 0;
   };
@@ -96,16 +101,18 @@ class Host {
   /// Ends a State that was opened for writing: all of its changes, or none of them and the object
   /// is as it was.
   [[nodiscard]] virtual Committed commit(State& state, const Commit& how) = 0;
-  virtual void release(State& state) = 0;
+  /// Closes a State, discarding its changes if it was opened for writing. `used`: it served a call
+  /// that was answered, which counts as an access.
+  virtual void release(State& state, bool used) = 0;
 
   // Items, for the original interface and store.*. Requires that no State is open for writing.
   [[nodiscard]] virtual std::optional<ItemCopy> get_item(Bytes key) = 0;
   /// False: no memory, or too large.
   [[nodiscard]] virtual bool put_item(Bytes key, const ItemCopy& item) = 0;
   [[nodiscard]] virtual bool delete_item(Bytes key) = 0;
-  /// Up to `limit` keys that start with `prefix`, from a cursor (0: the start) on; looks at a bounded
-  /// number of items. Returns the next cursor, 0 at the end. Every key present throughout is seen
-  /// at least once.
+  /// Up to `limit` keys that start with `prefix`, from a cursor (0: the start) on; looks at a
+  /// bounded number of items. Returns the next cursor, 0 at the end. Every key present throughout
+  /// is seen at least once.
   class KeyVisitor {
    public:
     virtual void visit(Bytes key) = 0;
@@ -115,6 +122,14 @@ class Host {
   };
   [[nodiscard]] virtual std::uint64_t scan(Bytes prefix, std::uint64_t cursor, std::uint32_t limit,
                                            KeyVisitor& visitor) = 0;
+
+  /// Drops the items and objects that were used longest ago, until `bytes` of memory are free of
+  /// them or `items_max` are gone. No items: there are none left.
+  struct Evicted {
+    std::uint64_t bytes = 0;
+    std::uint32_t items = 0;
+  };
+  virtual Evicted evict_oldest(std::uint64_t bytes, std::uint32_t items_max) = 0;
 
   /// Nanoseconds since 1970; constant while one call runs.
   [[nodiscard]] virtual std::int64_t wall_ns() = 0;
@@ -126,6 +141,8 @@ class Host {
 
   /// One line of the log; `text` may hold any bytes.
   virtual void log(Level level, Bytes event, Bytes text) = 0;
+  /// What scripts say below `level` is not logged from now on.
+  virtual void set_log_level(Level level) = 0;
 
  protected:
   ~Host() = default;

@@ -6,10 +6,10 @@
 //
 //  1. Only source text is loaded. No script reaches os, io, debug, load, the registry, a real
 //     metatable of a library, another Vm, or an address.
-//  2. A run that exceeds a limit ends with Kill::..., whatever pcall, coroutines, __gc, __close,
-//     error objects or patterns it uses; the Vm is usable afterwards.
+//  2. A run that exceeds a limit ends with out_of_..., whatever pcall, coroutines, __close, error
+//     objects or patterns it uses; the Vm is usable afterwards.
 //  3. The same seed, the same heap size and the same runs give the same results, `pairs` order
-//     included, in another process too.
+//     included, in another process too if the heap's region has the same address modulo 4 GiB.
 //  4. The collector runs in bounded steps, between runs or inside them, never as one full cycle.
 //
 // What it is not: it knows no object, no type and no host beyond the clock, the seed and the log.
@@ -18,33 +18,20 @@
 #ifndef CACHEISMO_LUA_VM_H_
 #define CACHEISMO_LUA_VM_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include <lua.h>
+
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/result.h"
-#include "cacheismo/lua/charge.h"
 #include "cacheismo/lua/heap.h"
 #include "cacheismo/lua/host.h"
+#include "cacheismo/lua/limits.h"
 
 namespace cacheismo::lua {
-
-/// What one run may use. A run that is resumed goes on with what it has left.
-struct Limits {
-  std::int64_t steps = 1'000'000;
-  std::int64_t time_ns = 50'000'000;
-  std::size_t heap_bytes = 8u << 20;  ///< more than the heap held when the run began
-};
-
-enum class Ended : std::uint8_t {
-  returned,
-  yielded,  ///< threads only
-  error,    ///< of the script: error(), a wrong type, a syntax error, ...
-  out_of_steps,
-  out_of_time,
-  out_of_memory,  ///< the run's limit, or the heap's
-};
 
 class Vm {
  public:
@@ -54,26 +41,34 @@ class Vm {
   Vm(const Vm&) = delete;
   Vm& operator=(const Vm&) = delete;
 
-  /// The main thread. Whoever uses it outside of run() must not cause an error.
+  /// The main thread. Whoever uses it outside of run() must not cause an error, for want of memory
+  /// neither: what allocates belongs into a C function that is run.
   [[nodiscard]] lua_State* state() const { return state_; }
-  [[nodiscard]] Host& host() const { return host_; }
+  [[nodiscard]] Host& host() const;
+  [[nodiscard]] Heap& heap() const;
 
-  /// Pushes the main function of a script onto state(), whose only upvalue is the table on top of
-  /// the stack (which it pops) as its globals. On an error nothing is pushed and the text says file
-  /// and line. `name` is what messages show: "quota.lua".
+  /// Pops a table of globals from state() and pushes the main function of a script that sees them.
+  /// On an error nothing is pushed and the text says file and line. `name` is what messages show:
+  /// "quota.lua".
   [[nodiscard]] Result<void, std::string> load(Bytes name, Bytes source);
 
-  /// A new table of globals on top of state(): what the sandbox offers. open_globals() lets a
-  /// script define names of its own; freeze_globals() ends that: afterwards a write to any global,
-  /// and a read of one that does not exist, is an error. Both take the table on top of the stack and
-  /// leave it there.
-  void push_new_globals();
-  void freeze_globals();
+  /// A new table of globals on top of state(): what the sandbox offers, to which a script and the
+  /// host may add. freeze_globals() ends that: afterwards a write to any global, and a read of one
+  /// that does not exist, is an error (or the latter is nil). It takes the table on top of the
+  /// stack and leaves it there. False: no memory; nothing was pushed, nothing frozen.
+  [[nodiscard]] bool push_new_globals();
+  enum class Undefined : std::uint8_t { is_error, is_nil };
+  [[nodiscard]] bool freeze_globals(Undefined undefined = Undefined::is_error);
+
+  /// Pushes the table behind a library ("table", "string", ...), to which the host may add. What
+  /// scripts see of it is read-only, and the same in all globals of this Vm.
+  void push_library(const char* name);
 
   /// Calls the function below `arguments` values on top of `thread` (the main thread, or one made
-  /// by new_thread()), and leaves its results there, all of them (as many as `*results`), or nothing
-  /// after an error. begin() gives the run its limits; without it a run goes on with what the last
-  /// one left.
+  /// by new_thread(); to resume one that has yielded, the values alone), and leaves its results
+  /// there, all of them (as many as `*results`), or nothing after an error. begin() gives the run
+  /// its limits; without it a run goes on with what the last one left. A C function may call run()
+  /// for another thread.
   void begin(const Limits& limits);
   [[nodiscard]] Ended run(lua_State* thread, int arguments, int* results);
 
@@ -81,10 +76,14 @@ class Vm {
   [[nodiscard]] lua_State* new_thread();
   void free_thread(lua_State* thread);
 
+  /// The thread that the run that is going on was given; nullptr between runs. A C function that
+  /// wants to yield to the host can do so only where it is called from this one.
+  [[nodiscard]] lua_State* running_thread() const;
+
   /// After an Ended other than returned and yielded: one line, "quota.lua:42: message", and the
-  /// traceback. Valid until the next run.
-  [[nodiscard]] Bytes message() const { return message_; }
-  [[nodiscard]] Bytes traceback() const { return traceback_; }
+  /// traceback, a line for each function. Valid until the next run.
+  [[nodiscard]] Bytes message() const;
+  [[nodiscard]] Bytes traceback() const;
 
   /// Steps that were spent since begin().
   [[nodiscard]] std::int64_t steps() const;
@@ -94,14 +93,18 @@ class Vm {
 
  private:
   struct Parts;
-  Vm(std::unique_ptr<Parts> parts, Host& host);
+  explicit Vm(std::unique_ptr<Parts> parts);
+
+  [[nodiscard]] bool run_protected(lua_CFunction function, int arguments, int results);
+  void keep_error(lua_State* thread);
 
   std::unique_ptr<Parts> parts_;
   lua_State* state_ = nullptr;
-  Host& host_;
-  std::string message_;
-  std::string traceback_;
 };
+
+/// A C function as a value that scripts may hold: unlike lua_pushcfunction's, it lies in the Lua
+/// heap, so that tables do not order it by an address of code. Raises Lua's memory error.
+void push_function(lua_State* lua, lua_CFunction function);
 
 }  // namespace cacheismo::lua
 

@@ -1,10 +1,15 @@
 // Commands for operators: stats, flush_all, verbosity, dumps, watch, shutdown. Also the switch on
 // the verb.
 
+#include <memory>
+#include <string>
+#include <utility>
+
 #include "cacheismo/node/dispatcher.h"
 #include "cacheismo/node/stats.h"
 #include "cacheismo/node/version.h"
 #include "cacheismo/proto/decimal.h"
+#include "cacheismo/proto/percent.h"
 #include "cacheismo/proto/replies.h"
 #include "cacheismo/proto/reply_format.h"
 
@@ -26,6 +31,17 @@ constexpr std::uint64_t memory_limit_min = 8 * MiB;
 /// memcached takes a figure above this for bytes by mistake.
 constexpr std::uint64_t memory_limit_megabytes_max = 1'000'000'000;
 
+/// The prefix that a dump is given as metadump prints keys, so that a piece of its output can be
+/// pasted: percent-encoded, where every byte but `%` may also stand for itself. No string: it is
+/// not that, or longer than a key.
+std::unique_ptr<const std::string> parse_prefix(Bytes word) {
+  auto prefix = std::make_unique<std::string>(word);
+  const auto size = proto::percent_decode(word, prefix->data());
+  if (!size || *size > limits::key_bytes_max) return nullptr;
+  prefix->resize(*size);
+  return prefix;
+}
+
 /// What `lru_crawler` would crawl: a list of classes, or all of them.
 bool names_classes(Bytes which) {
   if (which == "all" || which == "hash") return true;
@@ -41,7 +57,7 @@ After Dispatcher::execute(const Command& command, bool pipelined, OutputBuffer& 
     case Verb::incr:
     case Verb::decr: arithmetic(command, out); break;
     case Verb::touch: touch(command, out); break;
-    case Verb::mg: meta_get(command, out); break;
+    case Verb::mg: return meta_get(command, out);
     case Verb::md: meta_delete(command, out); break;
     case Verb::ma: meta_arithmetic(command, out); break;
     case Verb::me: meta_debug(command, out); break;
@@ -121,6 +137,9 @@ After Dispatcher::stats(const Command& command, OutputBuffer& out, Report& repor
     append_slab_stats(node_, out);
   } else if (which == "sizes") {
     out.append("STAT sizes_status disabled\r\n");
+  } else if (which == "scripts") {
+    report = {.kind = Report::Kind::scripts};
+    return After::report;
   } else if (which == "conns") {
     report = {.kind = Report::Kind::connections};
     return After::report;
@@ -184,8 +203,11 @@ After Dispatcher::crawler(const Command& command, bool pipelined, OutputBuffer& 
   proto::KeyCursor words(command.arguments);
   const Bytes what = words.next();
   const Bytes argument = words.next();
-  if ((what == "metadump" || what == "mgdump") && !argument.empty())
-    return dump(what, argument, pipelined, out, report);
+  if ((what == "metadump" || what == "mgdump") && !argument.empty()) {
+    const Bytes prefix = words.next();
+    if (words.next().empty())
+      return dump({what == "metadump", argument, prefix}, pipelined, out, report);
+  }
   // Expired memory is reclaimed all the time, so there is nothing to start, stop or tune.
   bool good = what == "enable" || what == "disable";
   if (what == "crawl") good = names_classes(argument);
@@ -202,21 +224,28 @@ After Dispatcher::crawler(const Command& command, bool pipelined, OutputBuffer& 
   return After::go_on;
 }
 
-After Dispatcher::dump(Bytes name, Bytes which, bool pipelined, OutputBuffer& out, Report& report) {
-  const bool metadump = name == "metadump";
+After Dispatcher::dump(const Dump& dump, bool pipelined, OutputBuffer& out, Report& report) {
   if (!node_.config.dump_enabled) {
-    out.append(metadump ? replies::metadump_disabled : replies::mgdump_disabled);
+    out.append(dump.metadump ? replies::metadump_disabled : replies::mgdump_disabled);
     return After::go_on;
   }
   if (pipelined) {
-    out.append(metadump ? replies::no_pipelining_metadump : replies::no_pipelining_mgdump);
+    out.append(dump.metadump ? replies::no_pipelining_metadump : replies::no_pipelining_mgdump);
     return After::go_on;
   }
-  if (!names_classes(which)) {
+  if (!names_classes(dump.classes)) {
     out.append("BADCLASS invalid class id\r\n");
     return After::go_on;
   }
-  report = {.kind = metadump ? Report::Kind::metadump : Report::Kind::mgdump};
+  Report begun{.kind = dump.metadump ? Report::Kind::metadump : Report::Kind::mgdump};
+  if (!dump.prefix.empty()) {
+    begun.prefix = parse_prefix(dump.prefix);
+    if (begun.prefix == nullptr) {
+      out.append(replies::bad_prefix);
+      return After::go_on;
+    }
+  }
+  report = std::move(begun);
   return After::report;
 }
 

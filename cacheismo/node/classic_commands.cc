@@ -82,10 +82,13 @@ store::PutRule Dispatcher::put_rule(const Command& command) const {
   return rule;
 }
 
-void Dispatcher::put(const Command& command, Bytes value, OutputBuffer& out) {
+After Dispatcher::put(const Command& command, Bytes value, OutputBuffer& out) {
+  if (Bytes rest; const lua::Method* method = method_of_put(command, rest)) [[unlikely]]
+    return virtual_put(command, *method, rest, value, out);
   store::PutResult result =
       node_.store.put(node_.store.key(command.key), put_rule(command), value, node_.now);
   reply_put(command, result, out);
+  return After::go_on;
 }
 
 Result<store::Draft, Outcome> Dispatcher::begin(const Command& command) {
@@ -93,6 +96,8 @@ Result<store::Draft, Outcome> Dispatcher::begin(const Command& command) {
 }
 
 void Dispatcher::commit(const Command& command, store::Draft draft, OutputBuffer& out) {
+  if (Bytes rest; const lua::Method* method = method_of_put(command, rest)) [[unlikely]]
+    return virtual_commit(command, *method, rest, draft, out);
   store::PutResult result = node_.store.commit(draft, put_rule(command), node_.now);
   reply_put(command, result, out);
 }
@@ -191,6 +196,11 @@ MultiGetStep Dispatcher::multi_get(const MultiGet& how, Bytes keys, OutputBuffer
     if (count > 1) store.prefetch(std::span<const store::Key>(batch, count));
     for (std::size_t i = 0; i < count; ++i) {
       const auto used = static_cast<std::size_t>(batch[i].bytes.data() - keys.data());
+      if (Bytes rest; const lua::Method* method = method_of(batch[i].bytes, rest)) [[unlikely]] {
+        MultiGetStep::Why why = MultiGetStep::Why::full;
+        if (how.touch || virtual_get(how, batch[i].bytes, *method, rest, out, why)) continue;
+        return {why, why == MultiGetStep::Why::finished ? keys.size() : used};
+      }
       // A touch must not happen twice, so room for any value is asked for before it.
       if (!out.cut_room() || (how.touch && !out.reply_room()))
         return {MultiGetStep::Why::full, used};

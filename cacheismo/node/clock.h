@@ -50,6 +50,12 @@ class Clock {
     return bounded(exptime - start_unix_s_ + kFirst);
   }
 
+  /// The store second of a Unix time.
+  [[nodiscard]] store::Seconds expiry_at(std::int64_t unix_seconds) const {
+    if (unix_seconds <= start_unix_s_) return {kPast};
+    return bounded(unix_seconds - start_unix_s_ + kFirst);
+  }
+
   /// The Unix time of a store second, for dumps and the log of a watcher.
   [[nodiscard]] std::int64_t unix_seconds(store::Seconds at) const {
     return start_unix_s_ + static_cast<std::int64_t>(at.value) - kFirst;

@@ -10,8 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "cacheismo/base/result.h"
 #include "cacheismo/base/units.h"
 #include "cacheismo/io/io.h"
+#include "cacheismo/lua/script.h"
 
 namespace cacheismo::node {
 
@@ -19,6 +21,25 @@ namespace cacheismo::node {
 struct Credential {
   std::string user;
   std::string password;
+};
+
+/// Where scripts come from: a directory, or a test's list. Read at the start and at each reload.
+class ScriptSource {
+ public:
+  /// The text of a failure says which file and why.
+  [[nodiscard]] virtual Result<std::vector<lua::Script>, std::string> read() = 0;
+
+ protected:
+  ~ScriptSource() = default;
+};
+
+struct ScriptConfig {
+  ScriptSource* source = nullptr;           ///< outlives the node; null: no virtual keys
+  std::int64_t steps_per_call = 1'000'000;  ///< --script-steps
+  Duration time_per_call = std::chrono::milliseconds(50);  ///< --script-time
+  std::uint64_t heap_bytes_per_call = 8 * MiB;             ///< --script-call-memory
+  std::uint32_t waiting_calls_max = 10'000;
+  bool reload_enabled = false;  ///< --enable-reload: get cacheismo:reload
 };
 
 struct Config {
@@ -40,6 +61,8 @@ struct Config {
   bool prefix_stats = false;               ///< stats detail starts on when -D is given
   bool authenticate = false;               ///< -Y was given
   std::vector<Credential> credentials;     ///< of -Y; replaced on SIGHUP
+  ScriptConfig scripts;
+  std::uint64_t object_bytes_max = 16 * MiB;  ///< --object-max; at most a quarter of memory_bytes
 };
 
 }  // namespace cacheismo::node

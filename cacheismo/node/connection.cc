@@ -5,6 +5,7 @@
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/node/connection_table.h"
+#include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
 
 namespace cacheismo::node {
@@ -62,6 +63,13 @@ void Connection::on_received(io::StreamId, Result<io::Received, io::Error> resul
     receive();
     return;
   }
+  const bool early = received_early_;
+  received_early_ = false;
+  if (early && (waits_for_call_ || sending_ || waiting_turn_)) {
+    keep(result->leased);
+    settle();
+    return;
+  }
   budget_ = node.config.requests_per_event;
   if (drafting_) {
     draft_received(result->count);
@@ -89,7 +97,7 @@ void Connection::on_sent(io::StreamId, Result<std::size_t, io::Error> result) {
   } else {
     output_.reset();
     if (!close_when_sent_ && (!input_.empty() || report_.active()) && !drafting_ &&
-        !waiting_turn_) {
+        !waiting_turn_ && !waits_for_call_) {
       node.begin_event();
       budget_ = node.config.requests_per_event;
       run({});
@@ -102,8 +110,10 @@ void Connection::on_closed(io::StreamId) {
   NodeState& node = *node_;
   if (drafting_) node.store.abandon(draft_);
   if (watching_) node.watchers.remove(slot_);
+  if (node.scripts != nullptr) node.scripts->forget(slot_);
   output_.clear(node.outputs, node.store);
   input_.clear(node.inputs);
+  report_ = {};
   node_ = nullptr;
   node.connections->give(slot_);
 }
@@ -122,9 +132,10 @@ void Connection::settle() {
     return;
   }
   output_.clear(node_->outputs, node_->store);
-  if (close_when_sent_ || node_->draining) {
+  if (!waits_for_call_ && (close_when_sent_ || node_->draining)) {
     close(close_when_sent_ ? "normal" : "shutdown");
-  } else if (!receiving_) {
+  } else if (!receiving_ && (!waits_for_call_ || input_.size() < limits::receive_bytes)) {
+    received_early_ = waits_for_call_;
     receive();
   }
 }
@@ -158,6 +169,14 @@ void Connection::take_turn() {
   settle();
 }
 
+void Connection::call_finished() {
+  waits_for_call_ = false;
+  if (closing_ || sending_ || waiting_turn_) return;
+  budget_ = node_->config.requests_per_event;
+  run({});
+  settle();
+}
+
 void Connection::close(Bytes why) {
   if (closing_) return;
   closing_ = true;
@@ -170,7 +189,8 @@ void Connection::close(Bytes why) {
 }
 
 void Connection::drain() {
-  if (!closing_ && (watching_ || (!sending_ && !waiting_turn_))) close("shutdown");
+  if (!closing_ && (watching_ || (!sending_ && !waiting_turn_ && !waits_for_call_)))
+    close("shutdown");
 }
 
 void Connection::flush_watch() {
@@ -181,6 +201,7 @@ Bytes Connection::state_name() const {
   if (closing_) return "conn_closing";
   if (watching_) return "conn_watch";
   if (sending_) return "conn_mwrite";
+  if (waits_for_call_) return "conn_io_queue";
   if (drafting_) return "conn_nread";
   if (swallow_ > 0) return "conn_swallow";
   return waiting_turn_ ? "conn_parse_cmd" : "conn_read";
@@ -188,14 +209,18 @@ Bytes Connection::state_name() const {
 
 std::optional<std::string> Connection::audit() const {
   if (!in_use()) {
-    if (output_.leased() || input_.capacity() > 0) return "connection: a free slot holds memory";
+    if (output_.leased() || input_.capacity() > 0 || report_.active())
+      return "connection: a free slot holds memory";
     return std::nullopt;
   }
   if (closing_) return std::nullopt;
-  if (!receiving_ && !sending_ && !waiting_turn_ && !watching_)
+  if (!receiving_ && !sending_ && !waiting_turn_ && !watching_ && !waits_for_call_)
     return "connection: nothing is outstanding and nothing is waited for";
-  if (sending_ && receiving_ && !watching_) return "connection: receives while output waits";
-  if (receiving_ && !watching_ && output_.leased())
+  if (received_early_ && !receiving_) return "connection: an early receive that is not there";
+  const bool early = received_early_;
+  if (sending_ && receiving_ && !watching_ && !early)
+    return "connection: receives while output waits";
+  if (receiving_ && !watching_ && !early && output_.leased())
     return "connection: holds an output block without output";
   if (sending_ && output_.empty()) return "connection: sends nothing";
   if (drafting_ && input_.empty()) return "connection: a draft without its command line";

@@ -8,8 +8,11 @@
 //                      drafting: receive_into() the store's own memory
 //
 //  1. At any moment exactly one of these holds: an operation is outstanding, the connection waits
-//     in the table's turn queue, it is a watcher with nothing to say, or it is closing.
-//  2. Nothing is received while output waits, so a client that does not read is not read from.
+//     in the table's turn queue, it is a watcher with nothing to say, a method that it called waits
+//     (Scripts), or it is closing.
+//  2. Nothing is received while output waits, so a client that does not read is not read from; but
+//     for one receive that was begun while a method waited, to see the client leave. What that
+//     brings is kept.
 //  3. Requests are executed where the Io has put them; what cannot be executed yet is copied into
 //     the InputBuffer. An idle connection holds neither input nor output block.
 //  4. While a value is drafted, the input buffer holds exactly its command line, which is parsed
@@ -49,12 +52,15 @@ class Connection final : public io::StreamEvents {
   /// The node is draining: closes, unless there are requests that were received and not answered;
   /// then it closes behind the last reply.
   void drain();
+  /// The method that this connection waited for has ended: its request is executed again.
+  void call_finished();
   /// Sends what a watcher has gathered.
   void flush_watch();
 
   [[nodiscard]] bool in_use() const { return node_ != nullptr; }
   [[nodiscard]] bool closing() const { return closing_; }
   [[nodiscard]] bool watching() const { return watching_; }
+  [[nodiscard]] bool waits_for_call() const { return waits_for_call_; }
   [[nodiscard]] io::StreamId stream() const { return stream_; }
   [[nodiscard]] store::Seconds last_active() const { return last_active_; }
   /// memcached's names: conn_read, conn_nread, conn_swallow, conn_mwrite, conn_watch, conn_closing.
@@ -98,6 +104,8 @@ class Connection final : public io::StreamEvents {
   bool top_up(Bytes& leased);
   bool keep(Bytes bytes);
   [[nodiscard]] Consumed consume(Bytes in);
+  /// Goes on with the report in progress. False: it has more to tell, and this turn is over.
+  bool finish_report();
   /// One whole request at the front of `in`; 0: nothing was done, `why` says why.
   std::size_t step(Bytes in, Stop& why);
   std::size_t step_command(Bytes in, const proto::Parsed& parsed, Stop& why);
@@ -140,6 +148,8 @@ class Connection final : public io::StreamEvents {
   bool receiving_ : 1 = false;  ///< a receive is outstanding
   bool sending_ : 1 = false;    ///< a send is outstanding
   bool waiting_turn_ : 1 = false;
+  bool waits_for_call_ : 1 = false;   ///< the request at the front has called a method that waits
+  bool received_early_ : 1 = false;   ///< the outstanding receive was begun meanwhile
   bool closing_ : 1 = false;          ///< close() was called on the stream
   bool close_when_sent_ : 1 = false;  ///< no further request is executed
   bool authenticated_ : 1 = false;

@@ -59,7 +59,7 @@ void Connection::run(Bytes leased) {
       }
       if (closing_ || close_when_sent_ || watching_) break;
       partial_ = done.why == Stop::need_more;
-      keep(leased);
+      if (!leased.empty()) keep(leased);
       return;
     }
     if (partial_ && !top_up(leased)) return;
@@ -123,17 +123,31 @@ Connection::Consumed Connection::consume(Bytes in) {
     }
   }
   // A report or a multi-get's END may still be due when no input is left.
-  if (in.empty() && report_.active() && done.why == Stop::need_more) {
-    done.why = continue_report(*node_, report_, output_) ? Stop::need_more : Stop::wait;
-  }
+  if (in.empty() && done.why == Stop::need_more && !finish_report()) done.why = Stop::wait;
   done.bytes = all - in.size();
   return done;
+}
+
+bool Connection::finish_report() {
+  if (!report_.active()) return true;
+  switch (continue_report(*node_, report_, output_)) {
+    case ReportStep::ended: return true;
+    case ReportStep::full: break;
+    case ReportStep::turn_over:
+      // What was found is sent at once; then others have had their turn, too.
+      if (output_.empty()) wait_for_turn();
+      break;
+  }
+  // Whoever reads a long report says nothing for a long time, and is not idle.
+  last_active_ = node_->now;
+  node_->connections->touch(slot_);
+  return false;
 }
 
 // ---- One request --------------------------------------------------------------------------------
 
 std::size_t Connection::step(Bytes in, Stop& why) {
-  if (report_.active() && !continue_report(*node_, report_, output_)) {
+  if (!finish_report()) {
     why = Stop::wait;
     return 0;
   }
@@ -210,6 +224,7 @@ std::size_t Connection::step_command(Bytes in, const Parsed& parsed, Stop& why) 
       output_.append(watching_ ? replies::ok : replies::too_many_watchers);
       if (watching_) why = Stop::wait;
       break;
+    case After::waiting: waits_for_call_ = true; [[fallthrough]];
     case After::needs_empty:
       ++budget_;
       why = Stop::wait;
@@ -226,6 +241,7 @@ std::size_t Connection::step_keys(Bytes keys, std::size_t line_left, Stop& why) 
   }
   multiget_left_ = static_cast<std::uint32_t>(line_left - done.used);
   if (done.why == MultiGetStep::Why::turn_over) wait_for_turn();
+  if (done.why == MultiGetStep::Why::waiting) waits_for_call_ = true;
   why = Stop::wait;
   return done.used;
 }
@@ -238,7 +254,12 @@ std::size_t Connection::step_value(Bytes in, const Parsed& parsed, Stop& why) {
     const auto length = static_cast<std::size_t>(command.data_bytes);
     const Bytes value = in.substr(parsed.consumed, length);
     if (in.substr(parsed.consumed + length, line_end.size()) == line_end) {
-      dispatcher.put(command, value, output_);
+      if (dispatcher.put(command, value, output_) == After::waiting) {
+        waits_for_call_ = true;
+        ++budget_;
+        why = Stop::wait;
+        return 0;
+      }
     } else {
       dispatcher.bad_chunk(command, output_);
     }

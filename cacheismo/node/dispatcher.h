@@ -20,6 +20,7 @@
 
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/result.h"
+#include "cacheismo/lua/engine.h"
 #include "cacheismo/node/node_state.h"
 #include "cacheismo/node/output_buffer.h"
 #include "cacheismo/node/report.h"
@@ -40,6 +41,7 @@ struct MultiGetStep {
     finished,   ///< END was appended
     full,       ///< the output has no room for the next value
     turn_over,  ///< limits::multiget_keys_per_turn were looked up
+    waiting,    ///< the method that the next key names waits: ask again when it has finished
   };
   Why why = Why::finished;
   std::size_t used = 0;  ///< bytes of the key list that are done with
@@ -52,6 +54,7 @@ enum class After : std::uint8_t {
   report,       ///< the Report that was filled in has begun
   watch,        ///< this connection only listens from now on
   needs_empty,  ///< nothing was done: ask again when all output is sent
+  waiting,      ///< a method waits: ask again when it has finished
 };
 
 class Dispatcher {
@@ -60,8 +63,8 @@ class Dispatcher {
 
   // ---- Commands with a data block ---------------------------------------------------------------
 
-  /// A value that has arrived whole.
-  void put(const proto::Command& command, Bytes value, OutputBuffer& out);
+  /// A value that has arrived whole: go_on or waiting.
+  [[nodiscard]] After put(const proto::Command& command, Bytes value, OutputBuffer& out);
   /// Starts a value that arrives in parts. Requires command.data_bytes > 0.
   [[nodiscard]] Result<store::Draft, store::Outcome> begin(const proto::Command& command);
   /// Ends it with the same reply as put().
@@ -104,11 +107,29 @@ class Dispatcher {
   // meta_commands.cc
   [[nodiscard]] store::PutRule meta_put_rule(const proto::Command& command) const;
   void reply_meta_put(const proto::Command& command, store::PutResult& result, OutputBuffer& out);
-  void meta_get(const proto::Command& command, OutputBuffer& out);
+  [[nodiscard]] After meta_get(const proto::Command& command, OutputBuffer& out);
   void meta_delete(const proto::Command& command, OutputBuffer& out);
   void meta_arithmetic(const proto::Command& command, OutputBuffer& out);
   void meta_debug(const proto::Command& command, OutputBuffer& out);
   [[nodiscard]] std::optional<store::Seconds> expiry_of(std::optional<std::int64_t> ttl) const;
+
+  // virtual_keys.cc
+  /// What `key` names; null: it is an ordinary key. `rest` becomes what follows TYPE:METHOD.
+  [[nodiscard]] const lua::Method* method_of(Bytes key, Bytes& rest) const;
+  [[nodiscard]] lua::Answer call(const lua::Method& method, Bytes rest, std::optional<Bytes> data);
+  /// Requires reply_room(). True: go on with the next key; else `why` says what is next.
+  bool virtual_get(const MultiGet& how, Bytes key, const lua::Method& method, Bytes rest,
+                   OutputBuffer& out, MultiGetStep::Why& why);
+  [[nodiscard]] After virtual_meta_get(const proto::Command& command, const lua::Method& method,
+                                       Bytes rest, OutputBuffer& out);
+  [[nodiscard]] After virtual_put(const proto::Command& command, const lua::Method& method,
+                                  Bytes rest, Bytes data, OutputBuffer& out);
+  /// The method that a set or ms calls; null for other storage commands and ordinary keys.
+  [[nodiscard]] const lua::Method* method_of_put(const proto::Command& command, Bytes& rest) const;
+  void virtual_commit(const proto::Command& command, const lua::Method& method, Bytes rest,
+                      store::Draft draft, OutputBuffer& out);
+  void append_text(Bytes text, OutputBuffer& out);
+  void append_error(Bytes text, OutputBuffer& out);
 
   // admin_commands.cc
   void flush_all(const proto::Command& command, OutputBuffer& out);
@@ -120,8 +141,13 @@ class Dispatcher {
   void stats_detail(Bytes word, OutputBuffer& out);
   [[nodiscard]] After crawler(const proto::Command& command, bool pipelined, OutputBuffer& out,
                               Report& report);
-  [[nodiscard]] After dump(Bytes name, Bytes which, bool pipelined, OutputBuffer& out,
-                           Report& report);
+  /// The words of `lru_crawler metadump` or `mgdump`.
+  struct Dump {
+    bool metadump = false;
+    Bytes classes;
+    Bytes prefix;  ///< as sent; empty: every key
+  };
+  [[nodiscard]] After dump(const Dump& dump, bool pipelined, OutputBuffer& out, Report& report);
   [[nodiscard]] After watch(const proto::Command& command, bool pipelined, OutputBuffer& out);
   [[nodiscard]] After shutdown(const proto::Command& command, OutputBuffer& out);
 

@@ -88,8 +88,10 @@ void Dispatcher::reply_meta_put(const Command& command, store::PutResult& result
 
 // ---- mg -----------------------------------------------------------------------------------------
 
-void Dispatcher::meta_get(const Command& command, OutputBuffer& out) {
+After Dispatcher::meta_get(const Command& command, OutputBuffer& out) {
   const Meta& meta = command.meta;
+  if (Bytes rest; const lua::Method* method = method_of(command.key, rest)) [[unlikely]]
+    return virtual_meta_get(command, *method, rest, out);
   store::MetaGetRule rule;
   rule.bump = !meta.has('u');
   rule.last_access = meta.has('l');
@@ -117,7 +119,7 @@ void Dispatcher::meta_get(const Command& command, OutputBuffer& out) {
   facts.key = command.key;
   if (!got.hit) {
     if (!meta.quiet) append_line("EN", meta, MetaEcho::name_only, facts, out);
-    return;
+    return After::go_on;
   }
   facts.ttl_seconds_before = Clock::ttl(got.before.expiry(), node_.now);
   facts.idle_seconds = node_.now.value - got.before.last_access().value;
@@ -131,10 +133,11 @@ void Dispatcher::meta_get(const Command& command, OutputBuffer& out) {
   facts.won = got.won;
   if (!meta.has('v')) {
     append_line("HD", meta, MetaEcho::hit, facts, out);
-    return;
+    return After::go_on;
   }
   out.advance_to(proto::put_meta_value_line(out.cursor(), meta, MetaEcho::hit, facts));
   append_value(got.item, out);
+  return After::go_on;
 }
 
 // ---- md, ma, me ---------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include "cacheismo/base/limits.h"
 #include "cacheismo/node/connection_table.h"
 #include "cacheismo/node/node_state.h"
+#include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
 
 namespace cacheismo::node {
@@ -29,10 +30,12 @@ struct Listener {
 
 class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
  public:
-  Impl(const Config& config, io::Io& io, Log& log, std::span<char> arena)
+  Impl(const Config& config, io::Io& io, Log& log, std::span<char> arena,
+       std::span<char> script_heap)
       : state_(config, io, log, arena), table_(config.idle_timeout > Duration::zero()) {
     state_.connections = &table_;
     state_.turns = this;
+    if (config.scripts.source != nullptr) state_.scripts = &scripts_.emplace(state_, script_heap);
   }
   ~Impl() {
     if (!listeners_.empty()) CHECK(stopped());
@@ -62,6 +65,7 @@ class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
 
   NodeState state_;
   ConnectionTable table_;
+  std::optional<Scripts> scripts_;
   std::vector<Listener> listeners_;
   std::vector<std::uint32_t> turns_;  ///< scratch of take_turns()
   io::TimerId tick_timer_;
@@ -82,6 +86,10 @@ const char* why_not_listening(io::Error error) {
 
 Result<void, std::string> Node::Impl::start() {
   io::Io& io = state_.io;
+  state_.begin_event();
+  if (state_.scripts != nullptr) {
+    if (auto loaded = state_.scripts->load(); !loaded) return failure("scripts: " + loaded.error());
+  }
   for (const io::Address& address : state_.config.listen) {
     const auto listener = io.listen(address, state_.config.listen_options, *this);
     if (!listener) {
@@ -222,6 +230,7 @@ void Node::Impl::tick() {
   flush_watchers();
   bool busy = state_.store.maintain({.items = limits::upkeep_items}, state_.now);
   busy |= cut_slowest_reader();
+  if (state_.scripts != nullptr) busy |= state_.scripts->maintain();
   tick_timer_ = state_.io.set_timer(
       state_.io.now().monotonic + (busy ? limits::busy_upkeep_interval : limits::upkeep_interval),
       *this);
@@ -234,7 +243,7 @@ void Node::Impl::close_idle() {
     Connection& connection = table_.at(slot);
     next = connection.newer;
     if (state_.now.value - connection.last_active().value < timeout) return;
-    if (connection.closing() || connection.watching()) continue;
+    if (connection.closing() || connection.watching() || connection.waits_for_call()) continue;
     ++state_.counters.idle_kicks;
     connection.close("idle_timeout");
   }
@@ -269,6 +278,9 @@ void Node::Impl::flush_watchers() {
 std::optional<std::string> Node::Impl::audit() const {
   if (auto broken = state_.store.audit()) return broken;
   if (auto broken = table_.audit()) return broken;
+  if (scripts_) {
+    if (auto broken = scripts_->audit()) return broken;
+  }
   std::size_t outputs = 0;
   std::size_t inputs = 0;
   for (std::uint32_t slot = 0; slot < table_.slots(); ++slot) {
@@ -289,8 +301,9 @@ std::optional<std::string> Node::Impl::audit() const {
 
 // ---- Node ---------------------------------------------------------------------------------------
 
-Node::Node(const Config& config, io::Io& io, Log& log, std::span<char> arena)
-    : impl_(std::make_unique<Impl>(config, io, log, arena)) {}
+Node::Node(const Config& config, io::Io& io, Log& log, std::span<char> arena,
+           std::span<char> script_heap)
+    : impl_(std::make_unique<Impl>(config, io, log, arena, script_heap)) {}
 Node::~Node() = default;
 
 Result<void, std::string> Node::start() { return impl_->start(); }
@@ -305,6 +318,11 @@ void Node::stop(Stop how) { impl_->stop(how); }
 bool Node::stopped() const { return impl_->stopped(); }
 
 std::optional<Stop> Node::shutdown_requested() const { return impl_->state().shutdown_requested; }
+
+Result<void, std::string> Node::reload_scripts() {
+  CHECK(impl_->state().scripts != nullptr);
+  return impl_->state().scripts->load();
+}
 
 void Node::replace_credentials(std::vector<Credential> credentials) {
   impl_->state().auth.replace(std::move(credentials));

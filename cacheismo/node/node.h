@@ -35,15 +35,18 @@ enum class Stop : std::uint8_t { graceful, at_once };
 
 class Node {
  public:
-  /// `arena` is the cache's memory, at least config.memory_bytes, zeroed. io, log and arena must
-  /// outlive the Node.
-  Node(const Config& config, io::Io& io, Log& log, std::span<char> arena);
+  /// `arena` is the cache's memory, at least config.memory_bytes, zeroed. `script_heap` is that of
+  /// all scripts, at least limits::script_heap_bytes_min and aligned to 64 KiB where config.scripts
+  /// has a source, else unused; where its address is a multiple of 4 GiB, scripts do the same in
+  /// every process. io, log and both must outlive the Node.
+  Node(const Config& config, io::Io& io, Log& log, std::span<char> arena,
+       std::span<char> script_heap = {});
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  /// Listens on every address of the config. On failure nothing stays open and the text says which
-  /// address and why.
+  /// Loads the scripts and listens on every address of the config. On failure nothing stays open
+  /// and the text says which script or address, and why.
   [[nodiscard]] Result<void, std::string> start();
 
   /// Where it really listens, in the order of the config.
@@ -55,6 +58,10 @@ class Node {
   /// What a client asked for with `shutdown`, if it did and that is enabled. The owner of the
   /// process decides; the node keeps running until stop().
   [[nodiscard]] std::optional<Stop> shutdown_requested() const;
+
+  /// Reads the scripts again (SIGHUP). On a failure those that run go on, and the text says file
+  /// and line. Requires config.scripts.source.
+  [[nodiscard]] Result<void, std::string> reload_scripts();
 
   /// New credentials (SIGHUP); connections that are already in stay in.
   void replace_credentials(std::vector<Credential> credentials);

@@ -27,6 +27,7 @@
 namespace cacheismo::node {
 
 class ConnectionTable;
+class Scripts;
 
 struct NodeState {
   NodeState(const Config& the_config, io::Io& the_io, Log& the_log, std::span<char> arena)
@@ -66,6 +67,7 @@ struct NodeState {
   PrefixStats prefixes;
   Watchers watchers;
   ConnectionTable* connections = nullptr;
+  Scripts* scripts = nullptr;        ///< null: no key is virtual
   io::TimerEvents* turns = nullptr;  ///< takes the queued turns when turn_timer fires
   io::TimerId turn_timer;            ///< 0: no turn is queued
   bool draining = false;             ///< stop() was called

@@ -4,6 +4,8 @@
 
 #include "cacheismo/node/node.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -150,6 +152,22 @@ TEST_P(NodeCuts, DumpsTellEveryItem) {
     }
   }
   EXPECT_EQ(wire_.say(client, "version\r\n"), "VERSION 1.6.45\r\n");
+}
+
+TEST_P(NodeCuts, DumpsOfAPrefixTellItsItemsAndRequestsBehindThemWait) {
+  TestClient& client = wire_.connect();
+  std::string many;
+  for (int i = 0; i < 700; ++i)
+    many += set((i % 7 == 0 ? "some:" : "other:") + std::to_string(i), "v", " noreply");
+  wire_.say(client, many);
+  std::string dump =
+      wire_.say(client, "lru_crawler metadump all some%3A\r\nget some:0\r\nget some:1\r\n");
+  const std::string behind = "END\r\n" + hit("some:0", "v") + "END\r\nEND\r\n";
+  ASSERT_TRUE(dump.ends_with(" \n" + behind)) << dump;
+  EXPECT_EQ(std::count(dump.begin(), dump.end() - static_cast<std::ptrdiff_t>(behind.size()), '\n'),
+            100);
+  for (int i = 0; i < 700; i += 7)
+    EXPECT_NE(dump.find("key=some%3A" + std::to_string(i) + " exp=-1"), std::string::npos);
 }
 
 TEST_P(NodeCuts, ClientThatSendsAndNeverReadsIsNotReadFrom) {

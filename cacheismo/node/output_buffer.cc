@@ -3,19 +3,38 @@
 #include <algorithm>
 
 namespace cacheismo::node {
+namespace {
+
+void release(const Cut& cut, store::Store& store) {
+  if (cut.copy != nullptr) {
+    delete[] cut.copy;
+  } else {
+    store.unpin(cut.pin);
+  }
+}
+
+}  // namespace
 
 void OutputBuffer::clear(OutputPool& pool, store::Store& store) {
   if (block_ == nullptr) return;
   for (std::uint32_t i = block_->cut_begin; i < block_->cut_end; ++i)
-    store.unpin(block_->cuts[i].pin);
+    release(block_->cuts[i], store);
   pool.give(block_);
   block_ = nullptr;
 }
 
 void OutputBuffer::append_pinned(store::Pin pin, std::uint64_t value_bytes) {
   CHECK_LT(block_->cut_end, limits::output_cuts_max);
-  block_->cuts[block_->cut_end++] = {block_->end, pin, value_bytes};
+  block_->cuts[block_->cut_end++] = {block_->end, pin, value_bytes, nullptr};
   block_->pinned_bytes += value_bytes;
+}
+
+void OutputBuffer::append_copy(Bytes bytes) {
+  CHECK_LT(block_->cut_end, limits::output_cuts_max);
+  char* copy = new char[bytes.size()];
+  std::memcpy(copy, bytes.data(), bytes.size());
+  block_->cuts[block_->cut_end++] = {block_->end, {}, bytes.size(), copy};
+  block_->pinned_bytes += bytes.size();
 }
 
 std::size_t OutputBuffer::views(const store::Store& store, std::span<Bytes> out) const {
@@ -31,6 +50,10 @@ std::size_t OutputBuffer::views(const store::Store& store, std::span<Bytes> out)
     }
     while (offset < cut.value_bytes) {
       if (count == out.size()) return count;
+      if (cut.copy != nullptr) {
+        out[count++] = Bytes(cut.copy + offset, cut.value_bytes - offset);
+        break;
+      }
       const std::size_t filled = store.views(cut.pin, offset, out.subspan(count));
       CHECK_GT(filled, 0u);
       for (std::size_t v = 0; v < filled; ++v) offset += out[count + v].size();
@@ -59,7 +82,7 @@ void OutputBuffer::taken(std::size_t n, store::Store& store) {
     block_->cut_sent += step;
     n -= static_cast<std::size_t>(step);
     if (block_->cut_sent == cut.value_bytes) {
-      store.unpin(cut.pin);
+      release(cut, store);
       ++block_->cut_begin;
       block_->cut_sent = 0;
     }

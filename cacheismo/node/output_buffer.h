@@ -6,7 +6,8 @@
 //
 //  1. Bytes between begin and end, with the pinned values at the cuts, are what is still to be
 //     sent, in this order. Cuts are in ascending order of their place.
-//  2. A cut holds one pin of the store, given back when its last byte was taken or by clear().
+//  2. A cut holds one pin of the store, or a copy, given back when its last byte was taken or by
+//     clear().
 //  3. Writing requires room(); whoever executes requests checks it first (reply_room()).
 //  4. Bytes handed to a send are never moved; more may be appended behind them meanwhile.
 //
@@ -28,11 +29,12 @@
 
 namespace cacheismo::node {
 
-/// A pinned value between two pieces of the block.
+/// A value between two pieces of the block: pinned in the store, or a copy of its own.
 struct Cut {
   std::uint32_t at = 0;  ///< the value comes before the block's byte at this offset
   store::Pin pin;
   std::uint64_t value_bytes = 0;
+  char* copy = nullptr;  ///< null: pinned
 };
 
 struct OutputBlock {
@@ -91,8 +93,8 @@ class OutputBuffer {
     std::memcpy(cursor(), bytes.data(), bytes.size());
     block_->end += static_cast<std::uint32_t>(bytes.size());
   }
-  /// Takes back the last `n` bytes that were appended. Requires that no send has seen them.
-  void take_back(std::size_t n) { block_->end -= static_cast<std::uint32_t>(n); }
+  /// A copy of `bytes` follows, outside of the block. Requires cut_room() and bytes.
+  void append_copy(Bytes bytes);
   /// The value follows what has been appended so far. Requires cut_room() and value_bytes > 0.
   void append_pinned(store::Pin pin, std::uint64_t value_bytes);
 

@@ -6,6 +6,7 @@
 
 #include "cacheismo/node/connection_table.h"
 #include "cacheismo/node/node_state.h"
+#include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
 #include "cacheismo/proto/reply_format.h"
 
@@ -26,28 +27,74 @@ void append_connection(const NodeState& node, std::uint32_t slot, OutputBuffer& 
   out.append(text);
 }
 
-bool continue_connections(NodeState& node, Report& report, OutputBuffer& out) {
+ReportStep continue_connections(NodeState& node, Report& report, OutputBuffer& out) {
   for (; report.cursor < node.connections->slots(); ++report.cursor) {
-    if (out.room() < connection_lines_bytes_max) return false;
+    if (out.room() < connection_lines_bytes_max) return ReportStep::full;
     const auto slot = static_cast<std::uint32_t>(report.cursor);
     if (node.connections->at(slot).in_use()) append_connection(node, slot, out);
   }
-  return true;
+  return ReportStep::ended;
 }
 
-/// Writes a line for each item that a scan visits, or notices that there is no room for it.
+/// The lines about one method.
+constexpr std::size_t method_lines_bytes_max = 9 * 192;
+
+void append_method(const lua::Method& method, OutputBuffer& out) {
+  const lua::MethodStats& stats = method.stats;
+  const std::string name = method.type->name + ':' + method.name;
+  out.append(
+      fmt::format("STAT {0}:calls {1}\r\nSTAT {0}:errors {2}\r\nSTAT {0}:kills {3}\r\n"
+                  "STAT {0}:conflicts {4}\r\nSTAT {0}:steps {5}\r\nSTAT {0}:p50_us {6}\r\n"
+                  "STAT {0}:p99_us {7}\r\nSTAT {0}:max_us {8}\r\n",
+                  name, stats.calls, stats.errors, stats.kills, stats.conflicts, stats.steps,
+                  stats.latencies.percentile_us(50), stats.latencies.percentile_us(99),
+                  stats.latencies.percentile_us(100)));
+}
+
+void append_scripts(const Scripts& scripts, OutputBuffer& out) {
+  const lua::Engine& engine = scripts.engine();
+  out.append(fmt::format(
+      "STAT generation {}\r\nSTAT failed_loads {}\r\nSTAT types {}\r\nSTAT waiting_calls {}\r\n"
+      "STAT heap_bytes {}\r\nSTAT heap_limit_bytes {}\r\n",
+      engine.generation(), scripts.failed_loads(), engine.types()->all().size(),
+      engine.waiting_calls(), engine.heap().used_bytes(), engine.heap().region_bytes()));
+}
+
+/// The cursor: 0 the general lines, then one step for each of the last errors, then the methods
+/// that were called, type by type.
+ReportStep continue_scripts(NodeState& node, Report& report, OutputBuffer& out) {
+  if (node.scripts == nullptr) return ReportStep::ended;
+  const lua::Engine& engine = node.scripts->engine();
+  if (report.cursor == 0) {
+    append_scripts(*node.scripts, out);
+    report.cursor = 1;
+  }
+  std::uint64_t at = 1;
+  for (const lua::ScriptError& error : engine.last_errors()) {
+    if (at++ < report.cursor) continue;
+    if (out.room() < method_lines_bytes_max) return ReportStep::full;
+    out.append(fmt::format("STAT last_error {} {} {}\r\n", error.wall_ns / 1'000'000'000,
+                           error.method, Bytes(error.text).substr(0, limits::error_bytes_max)));
+    report.cursor = at;
+  }
+  for (const auto& type : engine.types()->all()) {
+    for (const auto& method : type->methods) {
+      if (at++ < report.cursor) continue;
+      if (out.room() < method_lines_bytes_max) return ReportStep::full;
+      if (method->stats.calls > 0) append_method(*method, out);
+      report.cursor = at;
+    }
+  }
+  return ReportStep::ended;
+}
+
+/// Writes a line for each item that a scan visits. Requires that there is room for it.
 class ItemLines final : public store::Store::Visitor {
  public:
   ItemLines(const NodeState& node, Report& report, OutputBuffer& out)
       : node_(node), report_(report), out_(out) {}
 
-  [[nodiscard]] bool overflowed() const { return overflowed_; }
-
   void visit(const store::ItemView& item) override {
-    if (overflowed_ || out_.room() < proto::item_line_bytes_max) {
-      overflowed_ = true;
-      return;
-    }
     switch (report_.kind) {
       case Report::Kind::metadump: metadump(item); break;
       case Report::Kind::mgdump:
@@ -84,50 +131,52 @@ class ItemLines final : public store::Store::Visitor {
   const NodeState& node_;
   Report& report_;
   OutputBuffer& out_;
-  bool overflowed_ = false;
 };
 
-bool continue_items(NodeState& node, Report& report, OutputBuffer& out) {
-  // A step that does not fit is taken back and repeated in the next, empty buffer.
-  std::uint32_t items = 8;
+/// Room with which a scan is asked for more, bytes: it ends between two lines of the index only.
+constexpr std::size_t visits_bytes_min = store::ScanRule::visits_min * proto::item_line_bytes_max;
+static_assert(visits_bytes_min <= sizeof(OutputBlock::bytes));
+
+ReportStep continue_items(NodeState& node, Report& report, OutputBuffer& out) {
+  ItemLines told(node, report, out);
+  store::ScanRule rule{.prefix = report.prefix ? Bytes(*report.prefix) : Bytes(),
+                       .last_access = report.kind == Report::Kind::metadump,
+                       .lines_max = limits::scan_lines_per_turn};
   for (;;) {
-    if (report.kind == Report::Kind::cachedump && report.lines_left == 0) return true;
-    if (out.room() < proto::item_line_bytes_max) return false;
-    const bool was_empty = out.empty();
-    const std::size_t room_before = out.room();
-    const std::uint32_t lines_before = report.lines_left;
-    ItemLines lines(node, report, out);
-    const std::uint64_t next = node.store.scan(report.cursor, items, lines, node.now);
-    // A bucket that no empty buffer holds is told as far as it fits, rather than never.
-    if (lines.overflowed() && (items > 1 || !was_empty)) {
-      out.take_back(room_before - out.room());
-      report.lines_left = lines_before;
-      if (items > 1) {
-        items = 1;
-        continue;
-      }
-      return false;
-    }
-    report.cursor = next;
-    if (next == 0) return true;
+    if (rule.lines_max == 0) return ReportStep::turn_over;
+    if (out.room() < visits_bytes_min) return ReportStep::full;
+    rule.visits_max = static_cast<std::uint32_t>(out.room() / proto::item_line_bytes_max);
+    const store::Scanned scanned = node.store.scan(report.cursor, rule, told, node.now);
+    report.cursor = scanned.next;
+    rule.lines_max -= scanned.lines;
+    const bool enough = report.kind == Report::Kind::cachedump && report.lines_left == 0;
+    if (scanned.next == 0 || enough) return ReportStep::ended;
   }
 }
 
 }  // namespace
 
-bool continue_report(NodeState& node, Report& report, OutputBuffer& out) {
-  switch (report.kind) {
-    case Report::Kind::none: return true;
-    case Report::Kind::connections: report.ended = continue_connections(node, report, out); break;
-    case Report::Kind::prefixes: report.ended = node.prefixes.dump(report.cursor, out); break;
-    default: report.ended = report.ended || continue_items(node, report, out); break;
+ReportStep continue_report(NodeState& node, Report& report, OutputBuffer& out) {
+  ReportStep step = ReportStep::ended;
+  if (!report.ended) {
+    switch (report.kind) {
+      case Report::Kind::none: return ReportStep::ended;
+      case Report::Kind::connections: step = continue_connections(node, report, out); break;
+      case Report::Kind::prefixes:
+        if (!node.prefixes.dump(report.cursor, out)) step = ReportStep::full;
+        break;
+      case Report::Kind::scripts: step = continue_scripts(node, report, out); break;
+      default: step = continue_items(node, report, out); break;
+    }
+    report.ended = step == ReportStep::ended;
   }
+  if (!report.ended) return step;
   const Bytes last =
       report.kind == Report::Kind::mgdump ? proto::replies::meta_miss : proto::replies::end;
-  if (!report.ended || out.room() < last.size()) return false;
+  if (out.room() < last.size()) return ReportStep::full;
   out.append(last);
   report = {};
-  return true;
+  return ReportStep::ended;
 }
 
 }  // namespace cacheismo::node

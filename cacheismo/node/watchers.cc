@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cacheismo/proto/command.h"
+#include "cacheismo/proto/percent.h"
 #include "cacheismo/proto/reply_format.h"
 
 namespace cacheismo::node {

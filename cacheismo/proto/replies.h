@@ -48,6 +48,7 @@ inline constexpr Bytes no_pipelining_mgdump =
     "ERROR cannot pipeline other commands before mgdump\r\n";
 inline constexpr Bytes metadump_disabled = "ERROR metadump not allowed\r\n";
 inline constexpr Bytes mgdump_disabled = "ERROR key dump not allowed\r\n";
+inline constexpr Bytes bad_prefix = "CLIENT_ERROR invalid prefix\r\n";
 inline constexpr Bytes cachedump_disabled = "CLIENT_ERROR stats cachedump not allowed\r\n";
 inline constexpr Bytes watch_disabled = "CLIENT_ERROR watch commands not allowed\r\n";
 inline constexpr Bytes too_many_watchers = "WATCHER_TOO_MANY log watcher limit reached\r\n";

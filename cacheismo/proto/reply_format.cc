@@ -1,5 +1,7 @@
 #include "cacheismo/proto/reply_format.h"
 
+#include "cacheismo/proto/percent.h"
+
 namespace cacheismo::proto {
 namespace {
 
@@ -45,11 +47,6 @@ bool fits_on_a_line(Bytes key) {
     if (c == ' ' || c == '\r' || c == '\n') return false;
   }
   return true;
-}
-
-bool is_unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_' || c == '~';
 }
 
 }  // namespace
@@ -132,21 +129,6 @@ char* put_metadump_line(char* out, const ItemFacts& facts) {
 
 char* put_mgdump_line(char* out, Bytes key) {
   return put_crlf(put_key(put(out, "mg "), key, !fits_on_a_line(key)));
-}
-
-char* put_percent_encoded(char* out, Bytes in) {
-  constexpr char digits[] = "0123456789ABCDEF";
-  for (const char c : in) {
-    if (is_unreserved(c)) {
-      *out++ = c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    *out++ = '%';
-    *out++ = digits[byte >> 4];
-    *out++ = digits[byte & 15];
-  }
-  return out;
 }
 
 }  // namespace cacheismo::proto

@@ -133,9 +133,6 @@ char* put_metadump_line(char* out, const ItemFacts& facts);
 /// item_line_bytes_max bytes.
 char* put_mgdump_line(char* out, Bytes key);
 
-/// RFC 3986: every byte that is not unreserved becomes %XX. At most 3 * in.size() bytes.
-char* put_percent_encoded(char* out, Bytes in);
-
 static_assert(value_header_bytes_max + 2 < limits::output_bytes - limits::send_in_place_bytes);
 static_assert(meta_line_bytes_max + 2 < limits::output_bytes - limits::send_in_place_bytes);
 static_assert(item_line_bytes_max < limits::output_bytes);

@@ -12,9 +12,9 @@
 //
 // What it is not: it knows nothing of what entries mean, nor of nested tables (lua/ does).
 //
-// Cost: an entry is found in O(log n): below 50 entries in one run of bytes, else in a tree of nodes
-// of about 1 KiB. A change copies the nodes on its way to memory of the Object, which it keeps for
-// the next use (256 KiB at most) and of which one opening takes at most
+// Cost: an entry is found in O(log n): below 50 entries in one run of bytes, else in a tree of
+// nodes of about 1 KiB. A change copies the nodes on its way to memory of the Object, which it
+// keeps for the next use (256 KiB at most) and of which one opening takes at most
 // limits::object_scratch_bytes_max.
 
 #ifndef CACHEISMO_STORE_OBJECT_H_
@@ -35,7 +35,11 @@ enum class ObjectFound : std::uint8_t {
   value,    ///< the item is an ordinary value; not opened
 };
 
-enum class ObjectAccess : std::uint8_t { read, update };
+enum class ObjectAccess : std::uint8_t {
+  read,
+  update,
+  create,  ///< an update that starts empty; commit puts it in the place of whatever has the key
+};
 
 struct ObjectEntry {
   Bytes key;

@@ -56,9 +56,16 @@ void Table::open(ObjectTree& tree, Handle handle, const Key& key, bool updates) 
   open_items_.add(tree.opened());
 }
 
+void Table::will_replace(ObjectTree& tree, Handle item) {
+  tree.replaced().item = item;
+  open_items_.add(tree.replaced());
+}
+
 void Table::close(ObjectTree& tree) {
   if (tree.updates()) updating_ = false;
   open_items_.remove(tree.opened());
+  open_items_.remove(tree.replaced());
+  tree.replaced().item = Handle{};
   tree.close();
 }
 
@@ -67,6 +74,7 @@ Outcome Table::commit(ObjectTree& tree, const ObjectCommit& how, Seconds now) {
   open_items_.make_stale();
   if (how.erase) {
     if (old) drop(old);
+    if (tree.replaced().item) drop(tree.replaced().item);
     return Outcome::stored;
   }
   work_ = PutWork{};
@@ -95,7 +103,9 @@ Outcome Table::commit(ObjectTree& tree, const ObjectCommit& how, Seconds now) {
   }
   const bool as_before = old && !tree.reshaped() && item(tree.opened().item).has(bits::split) &&
                          shape.layout == bits::split;
-  finish_commit(as_before ? settle_leaves(tree) : settle(tree, shape, fresh), how, now);
+  const Handle made = as_before ? settle_leaves(tree) : settle(tree, shape, fresh);
+  if (tree.replaced().item) drop(tree.replaced().item);
+  finish_commit(made, how, now);
   return Outcome::stored;
 }
 

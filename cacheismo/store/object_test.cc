@@ -378,36 +378,6 @@ TEST_F(ObjectTest, VerbsThatStoreTakeItsPlaceOrDoNot) {
   expect_sound();
 }
 
-TEST_F(ObjectTest, DeleteAndTouchTreatItAsAnyItem) {
-  for (const RemoveRule& rule :
-       {RemoveRule{}, RemoveRule{.invalidate = true}, RemoveRule{.clear_value = true}}) {
-    EXPECT_EQ(fill("o", 3, "v"), Outcome::stored);
-    const auto touched = store_->touch(key("o"), Seconds{700}, now_);
-    ASSERT_TRUE(touched);
-    EXPECT_TRUE(touched->is_object());
-    EXPECT_EQ(touched->expiry(), Seconds{700});
-    EXPECT_EQ(store_->remove(key("o"), rule, now_), Outcome::stored);
-    EXPECT_FALSE(store_->peek(key("o"), now_));
-  }
-  expect_sound();
-}
-
-TEST_F(ObjectTest, AScanSaysWhichItemsAreObjects) {
-  struct Seen final : Store::Visitor {
-    void visit(const ItemView& item) override {
-      (item.is_object() ? objects : values) += std::string(item.key());
-    }
-    std::string objects;
-    std::string values;
-  } seen;
-  EXPECT_EQ(fill("o", 3, "v"), Outcome::stored);
-  EXPECT_EQ(put("v", "x"), Outcome::stored);
-  for (std::uint64_t cursor = store_->scan(0, 100, seen, now_); cursor != 0;)
-    cursor = store_->scan(cursor, 100, seen, now_);
-  EXPECT_EQ(seen.objects, "o");
-  EXPECT_EQ(seen.values, "v");
-}
-
 using ObjectDeathTest = ObjectTest;
 
 TEST_F(ObjectDeathTest, WritingBesideAnOpenOneIsAProgrammersError) {

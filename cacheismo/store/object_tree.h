@@ -75,6 +75,8 @@ class ObjectTree {
   // ---- For the commit ---------------------------------------------------------------------------
 
   OpenItem& opened() { return opened_; }
+  /// The item that a new object takes the place of, if there is one.
+  OpenItem& replaced() { return replaced_; }
   [[nodiscard]] Bytes key() const { return {key_.data(), key_bytes_}; }
   [[nodiscard]] std::uint64_t hash() const { return hash_; }
   [[nodiscard]] NodeRef root() const { return root_; }
@@ -147,6 +149,7 @@ class ObjectTree {
 
   alloc::Arena* arena_ = nullptr;  ///< null: not open
   OpenItem opened_;
+  OpenItem replaced_;
   bool updates_ = false;
   bool reshaped_ = false;
   Node inline_{};  ///< what inline_leaf names

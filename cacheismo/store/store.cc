@@ -171,6 +171,7 @@ std::size_t Store::windows(Draft draft, std::uint64_t offset, std::span<MutableB
   Body::DraftRecord& record = body_->drafts.at(draft.handle);
   CHECK_LT(offset, record.value_bytes);
   body_->table.work() = record.work;
+  if (offset < record.cursor.start) record.cursor = {record.first, 0};
   // A window a piece: enough pieces for `out`, of which the first may be half full.
   const std::uint64_t ahead = std::min<std::uint64_t>(
       record.value_bytes, offset + (out.size() - 1) * piece_value_bytes_max + 1);
@@ -226,12 +227,30 @@ void Store::flush(Seconds at, Seconds now) {
   body_->begin_verb(now);
 }
 
+Dropped Store::drop_oldest(std::uint64_t bytes, std::uint32_t items_max, Seconds now) {
+  body_->expect_none_open();
+  body_->begin_verb(now);
+  Dropped dropped;
+  while (dropped.bytes < bytes && dropped.items < items_max) {
+    const std::uint64_t item = body_->table.drop_oldest();
+    if (item == 0) break;
+    dropped.bytes += item;
+    ++dropped.items;
+  }
+  return dropped;
+}
+
 // ---- Objects
 // -------------------------------------------------------------------------------------
 
 ObjectFound Store::open(Object& object, const Key& key, ObjectAccess access, Seconds now) {
   CHECK(!object.is_open());
   const Handle handle = body_->find(key, now);
+  if (access == ObjectAccess::create) {
+    body_->table.open(*object.tree_, Handle{}, key, true);
+    if (handle) body_->table.will_replace(*object.tree_, handle);
+    return ObjectFound::missing;
+  }
   const bool updates = access == ObjectAccess::update;
   if (handle && !body_->table.item(handle).is_object()) return ObjectFound::value;
   if (!handle && !updates) return ObjectFound::missing;
@@ -269,25 +288,33 @@ bool Store::set_limit(std::uint64_t limit_bytes, Seconds) {
   return limit_bytes == body_->table.limit_bytes();
 }
 
-std::uint64_t Store::scan(std::uint64_t cursor, std::uint32_t items_max, Visitor& visitor,
-                          Seconds now) {
+Scanned Store::scan(std::uint64_t cursor, const ScanRule& rule, Visitor& visitor, Seconds now) {
+  static_assert(ScanRule::visits_min == Index::line_entries);
+  CHECK_GE(rule.visits_max, ScanRule::visits_min);
+  CHECK_GT(rule.lines_max, 0u);
   body_->begin_verb(now);
   const Table& table = body_->table;
-  std::uint32_t seen = 0;
-  auto line = static_cast<std::uint32_t>(cursor);
-  for (; line < table.index().lines() && seen < items_max; ++line) {
-    table.index().for_each(line, [&](Handle handle) {
-      ++seen;
-      const std::uint32_t expiry = table.item(handle).header().expiry;
-      if (expiry != 0 && expiry <= now.value) return;
+  const Index& index = table.index();
+  const auto first = static_cast<std::uint32_t>(cursor);
+  const auto end = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(std::uint64_t{first} + rule.lines_max, index.lines()));
+  std::uint32_t visited = 0;
+  std::uint32_t line = first;
+  for (; line < end && visited + ScanRule::visits_min <= rule.visits_max; ++line) {
+    if (line + Index::lines_ahead < end) index.prefetch_items(line + Index::lines_ahead);
+    index.for_each(line, [&](Handle handle) {
+      const Item item = table.item(handle);
+      const std::uint32_t expiry = item.header().expiry;
+      if (!item.key().starts_with(rule.prefix) || (expiry != 0 && expiry <= now.value)) return;
+      ++visited;
       ItemView view = table.view(handle);
-      table.tell_last_access(view);
+      if (rule.last_access) table.tell_last_access(view);
       visitor.visit(view);
     });
   }
-  if (line >= table.index().lines()) line = 0;
-  body_->table.scanned(static_cast<std::uint32_t>(cursor), line);
-  return line;
+  const std::uint32_t next = line < index.lines() ? line : 0;
+  body_->table.scanned(first, next);
+  return {.next = next, .lines = line - first};
 }
 
 StoreStats Store::stats() const { return body_->table.stats(); }

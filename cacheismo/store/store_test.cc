@@ -3,6 +3,7 @@
 
 #include "cacheismo/store/store.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -227,6 +228,21 @@ TEST_F(StoreTest, FlushKillsWhatCameBeforeAndNothingAfter) {
   EXPECT_EQ(get("d"), "v");
 }
 
+TEST_F(StoreTest, TheOldestAreDroppedUntilEnoughBytesAreGone) {
+  for (const char* key : {"a", "b", "c", "d"}) put(key, std::string(1'000, 'v'));
+  EXPECT_EQ(get("a"), std::string(1'000, 'v'));
+  EXPECT_EQ(store_->drop_oldest(0, 10, now_).items, 0u);
+  const Dropped two = store_->drop_oldest(1'500, 10, now_);
+  EXPECT_EQ(two.items, 2u);
+  EXPECT_GT(two.bytes, 2'000u);
+  EXPECT_EQ(get("b"), "(miss)");
+  EXPECT_EQ(get("c"), "(miss)");
+  EXPECT_EQ(store_->drop_oldest(~std::uint64_t{0}, 1, now_).items, 1u);
+  EXPECT_EQ(get("d"), "(miss)");
+  EXPECT_EQ(store_->drop_oldest(~std::uint64_t{0}, 10, now_).items, 1u);
+  EXPECT_EQ(store_->drop_oldest(1, 10, now_).items, 0u);
+}
+
 TEST_F(StoreTest, ArithmeticWrapsUpAndStopsAtZero) {
   put("k", "18446744073709551615");
   EXPECT_EQ(count("k", {.delta = 2}).number, 1u);
@@ -336,24 +352,6 @@ TEST_F(StoreTest, EvictsTheLeastRecentlyUsed) {
   EXPECT_EQ(get("used"), "v");
 }
 
-TEST_F(StoreTest, AScanSeesEveryItemThroughGrowth) {
-  for (int i = 0; i < 3000; ++i) put("k" + std::to_string(i), "v");
-  struct Count final : Store::Visitor {
-    std::vector<int> seen = std::vector<int>(3000);
-    void visit(const ItemView& item) override {
-      const int number = std::stoi(std::string(item.key().substr(1)));
-      if (number < 3000) ++seen[static_cast<std::size_t>(number)];
-    }
-  } visitor;
-  std::uint64_t cursor = 0;
-  int extra = 3000;
-  do {
-    cursor = store_->scan(cursor, 50, visitor, now_);
-    for (int i = 0; i < 40; ++i) put("k" + std::to_string(extra++), "v");
-  } while (cursor != 0);
-  for (int seen : visitor.seen) EXPECT_GE(seen, 1);
-}
-
 TEST_F(StoreTest, AnnouncedLengthAloneTakesNoMemory) {
   make({.item_bytes_max = 2 * MiB});
   put("k", "v");
@@ -377,6 +375,23 @@ TEST_F(StoreTest, DraftsMayHoldHalfTheMemoryAndNoMore) {
   EXPECT_EQ(store_->stats().draft_bytes, 0u);
   EXPECT_EQ(get("k"), "v");
   EXPECT_EQ(store_->audit(), std::nullopt);
+}
+
+TEST_F(StoreTest, ADraftThatIsCompleteCanBeReadFromTheStartAgain) {
+  const auto draft = store_->begin(store_->key("big"), 100'000, now_);
+  MutableBytes window[1];
+  std::uint64_t offset = 0;
+  for (; offset < 100'000; offset += window[0].size()) {
+    ASSERT_EQ(store_->windows(*draft, offset, window, now_), 1u);
+    std::fill(window[0].begin(), window[0].end(), static_cast<char>('a' + offset % 26));
+  }
+  std::string value;
+  while (value.size() < 100'000) {
+    ASSERT_EQ(store_->windows(*draft, value.size(), window, now_), 1u);
+    value.append(window[0].data(), window[0].size());
+  }
+  ASSERT_EQ(store_->commit(*draft, {}, now_).outcome, Outcome::stored);
+  EXPECT_EQ(get("big"), value);
 }
 
 }  // namespace

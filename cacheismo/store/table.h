@@ -130,6 +130,8 @@ class Table {
 
   // Objects. As in Store; the item is known, or known to be missing.
   void open(ObjectTree& tree, Handle handle, const Key& key, bool updates);
+  /// The object that is opened without an item will take the place of this one.
+  void will_replace(ObjectTree& tree, Handle item);
   void close(ObjectTree& tree);
   [[nodiscard]] bool any_open() const { return !open_items_.none(); }
   [[nodiscard]] Outcome commit(ObjectTree& tree, const ObjectCommit& how, Seconds now);
@@ -161,6 +163,9 @@ class Table {
   /// A scan has gone from one line of the index to another; 0: to the end.
   void scanned(std::uint32_t from, std::uint32_t next) { walks_.step(from, next, now_, index_); }
 
+  /// Drops the item that was used longest ago. Its bytes; 0: there is none that may go.
+  [[nodiscard]] std::uint64_t drop_oldest();
+
   /// Walks everything; the first broken invariant. Drafts have so many pieces.
   [[nodiscard]] std::optional<std::string> audit(std::uint64_t draft_pieces);
 
@@ -172,6 +177,8 @@ class Table {
   [[nodiscard]] bool move_chunk(Handle from);
   void move_item_links(Handle from, Handle to);
   [[nodiscard]] bool evict_one();
+  /// The item that was used longest ago and may go.
+  [[nodiscard]] Handle oldest();
   /// Nobody holds it.
   [[nodiscard]] bool may_go(Handle handle) const {
     return !item(handle).has(bits::pinned) && !open_items_.include(handle);

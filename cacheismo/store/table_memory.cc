@@ -139,9 +139,7 @@ bool Table::evict_one() {
     return true;
   }
   if (!evict_) return false;
-  Handle victim = live_.oldest();
-  // Readers hold what they have just asked for, so pinned items are rarely among the oldest.
-  while (victim && !may_go(victim)) victim = live_.after(victim);
+  const Handle victim = oldest();
   if (!victim) return false;
   // Who evicts one will evict the next: its item has been asked for, its lines can be now.
   if (const Handle next = live_.after(victim)) index_.prefetch(index_.hash(item(next).key()));
@@ -149,6 +147,21 @@ bool Table::evict_one() {
   count_evicted(victim);
   drop(victim);
   return true;
+}
+
+Handle Table::oldest() {
+  Handle victim = live_.oldest();
+  // Readers hold what they have just asked for, so pinned items are rarely among the oldest.
+  while (victim && !may_go(victim)) victim = live_.after(victim);
+  return victim;
+}
+
+std::uint64_t Table::drop_oldest() {
+  const Handle victim = oldest();
+  if (!victim) return 0;
+  const std::uint64_t bytes = footprint_of(victim);
+  drop(victim);
+  return bytes;
 }
 
 void Table::count_evicted(Handle handle) {

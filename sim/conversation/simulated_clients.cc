@@ -1,10 +1,11 @@
 #include "sim/conversation/simulated_clients.h"
 
 #include "cacheismo/flags.h"
+#include "cacheismo/lua/objects/shipped.h"
 
 namespace cacheismo::conversation {
 
-Result<node::Config, std::string> config_of(const std::vector<std::string>& flags) {
+Result<sim::Wire::Options, std::string> options_of(const std::vector<std::string>& flags) {
   std::vector<const char*> arguments = {"cacheismo"};
   for (const std::string& flag : flags) arguments.push_back(flag.c_str());
   Environment environment;
@@ -19,7 +20,10 @@ Result<node::Config, std::string> config_of(const std::vector<std::string>& flag
     options->config.credentials = std::move(*credentials);
   }
   options->config.listen.clear();  // the wire's own address
-  return std::move(options->config);
+  sim::Wire::Options wire;
+  wire.config = std::move(options->config);
+  if (options->process.scripts) wire.scripts = lua::shipped_scripts();
+  return wire;
 }
 
 SimulatedClients::Client& SimulatedClients::client(const std::string& connection) {

@@ -15,19 +15,18 @@
 #include <vector>
 
 #include "cacheismo/base/result.h"
-#include "cacheismo/node/config.h"
 #include "sim/conversation/clients.h"
 #include "sim/wire.h"
 
 namespace cacheismo::conversation {
 
-/// The Config that the daemon would make of `flags`; the argument of -Y is "user:password" itself.
-[[nodiscard]] Result<node::Config, std::string> config_of(const std::vector<std::string>& flags);
+/// What the daemon would make of `flags`; the argument of -Y is "user:password" itself.
+[[nodiscard]] Result<sim::Wire::Options, std::string> options_of(
+    const std::vector<std::string>& flags);
 
 class SimulatedClients final : public Clients {
  public:
-  SimulatedClients(const node::Config& config, sim::Cuts cuts)
-      : wire_(sim::Wire::Options{.config = config, .cuts = cuts}) {}
+  explicit SimulatedClients(const sim::Wire::Options& options) : wire_(options) {}
 
   void send(const std::string& connection, Bytes bytes) override;
   Read read(const std::string& connection, std::size_t bytes_max) override;

@@ -20,9 +20,10 @@ class Node : public testing::TestWithParam<ShelvedSituation> {
  protected:
   static void talk(sim::Cuts cuts) {
     const Situation& situation = GetParam().situation;
-    const auto config = config_of(situation.flags);
-    ASSERT_TRUE(config.has_value()) << config.error();
-    SimulatedClients clients(*config, cuts);
+    auto options = options_of(situation.flags);
+    ASSERT_TRUE(options.has_value()) << options.error();
+    options->cuts = cuts;
+    SimulatedClients clients(*options);
     const auto wrong = play(situation, clients);
     EXPECT_FALSE(wrong.has_value()) << GetParam().file << " == " << situation.name << "\n"
                                     << *wrong;

@@ -1,0 +1,380 @@
+#include "cacheismo/lua/environment.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <lauxlib.h>
+
+#include "cacheismo/lua/charge.h"
+#include "cacheismo/lua/json.h"
+#include "cacheismo/lua/loading.h"
+#include "cacheismo/lua/original.h"
+
+namespace cacheismo::lua {
+namespace {
+
+constexpr lua_Integer keys_limit_default = 100;
+constexpr lua_Integer keys_limit_max = 10'000;
+
+/// A look at so many keys costs as many steps.
+constexpr std::int64_t steps_per_key = 1;
+
+/// A look-up of an item, or its change.
+constexpr std::int64_t item_steps = 20;
+
+Bytes checked_string(lua_State* lua, int index) {
+  std::size_t size = 0;
+  const char* text = luaL_checklstring(lua, index, &size);
+  return {text, size};
+}
+
+Bytes checked_key(lua_State* lua, int index) {
+  const Bytes key = checked_string(lua, index);
+  if (key.empty() || key.size() > ObjectKey::bytes_max)
+    luaL_argerror(lua, index, "a key has 1 to 250 bytes");
+  return key;
+}
+
+double checked_seconds(lua_State* lua, int index) {
+  const double seconds = luaL_checknumber(lua, index);
+  if (!(std::fabs(seconds) < 1e9)) luaL_argerror(lua, index, "not a number of seconds");
+  return seconds;
+}
+
+}  // namespace
+
+// ---- Where a function is called from ------------------------------------------------------------
+
+Generation& Generation::Environment::of(lua_State* lua) {
+  return *static_cast<Generation*>(lua_touserdata(lua, lua_upvalueindex(1)));
+}
+
+Call& Generation::Environment::call_of(lua_State* lua, const char* function) {
+  Call* call = of(lua).call();
+  if (call == nullptr) luaL_error(lua, "%s works in a method only, not while loading", function);
+  return *call;
+}
+
+Generation::Loading& Generation::Environment::loading_of(lua_State* lua, const char* function) {
+  Loading* loading = of(lua).loading_;
+  if (loading == nullptr) luaL_error(lua, "%s works while loading only, not in a method", function);
+  return *loading;
+}
+
+Host& Generation::Environment::items_of(lua_State* lua, const char* function) {
+  const Call& call = call_of(lua, function);
+  // What default() made for a read is open as if to be written, and forgotten afterwards.
+  if (call.writing != nullptr && call.method().kind != Kind::read)
+    luaL_error(lua, "%s is not allowed in an update: it could not be undone", function);
+  charge(lua, item_steps);
+  return call.host();
+}
+
+/// Before a change of the store: what was read of objects may move.
+void Generation::Environment::close_objects(lua_State* lua, const char* function) {
+  Call& call = call_of(lua, function);
+  if (call.thread == nullptr) luaL_error(lua, "%s works in an async method only", function);
+  call.release_all();
+  of(lua).tables().end_proxies();
+}
+
+// ---- object -------------------------------------------------------------------------------------
+
+int Generation::Environment::object_type(lua_State* lua) {
+  Loading& loading = loading_of(lua, "object.type");
+  const Bytes name = checked_string(lua, 1);
+  if (!is_name(name))
+    luaL_argerror(lua, 1, "a type's name has letters, digits, '_', '-' and '.', at most 64");
+  Loading::Declared declared{.name = std::string(name),
+                             .script = loading.running->name,
+                             .shipped = loading.running->shipped};
+  if (!lua_isnoneornil(lua, 2)) {
+    luaL_checktype(lua, 2, LUA_TTABLE);
+    lua_getfield(lua, 2, "version");
+    if (!lua_isnil(lua, -1)) declared.version = luaL_checkinteger(lua, -1);
+    if (declared.version < 1) luaL_argerror(lua, 2, "a version is a positive integer");
+  }
+  if (!declared.shipped)
+    std::erase_if(loading.declared,
+                  [&](const auto& other) { return other.shipped && other.name == declared.name; });
+  for (const Loading::Declared& other : loading.declared) {
+    if (other.name == declared.name)
+      luaL_error(lua, "the type %s is declared already, by %s", other.name.c_str(),
+                 other.script.c_str());
+  }
+  lua_createtable(lua, 0, 6);
+  for (const char* group : {"read", "update", "async"}) {
+    lua_createtable(lua, 0, 0);
+    lua_setfield(lua, -2, group);
+  }
+  lua_pushvalue(lua, -1);
+  declared.table = luaL_ref(lua, LUA_REGISTRYINDEX);
+  loading.declared.push_back(std::move(declared));
+  return 1;
+}
+
+int Generation::Environment::object_open(lua_State* lua) {
+  Call& call = call_of(lua, "object.open");
+  const Bytes key = checked_string(lua, 1);
+  const Bytes type =
+      lua_isnoneornil(lua, 2) ? Bytes(call.method().type->name) : checked_string(lua, 2);
+  const ObjectKey object_key(type, key);
+  if (object_key.bytes().empty()) luaL_argerror(lua, 1, "the object's key is too long");
+  charge(lua, item_steps);
+  const auto opened = call.host().open(object_key.bytes(), Access::read);
+  if (!opened) luaL_error(lua, "too many objects are open in one call");
+  if (opened->state == nullptr) {
+    lua_pushnil(lua);
+    return 1;
+  }
+  call.reading.push_back(opened->state);
+  of(lua).tables().push_root(lua, *opened->state, Access::read);
+  return 1;
+}
+
+int Generation::Environment::atomically(lua_State* lua) {
+  Generation& generation = of(lua);
+  Call& call = call_of(lua, "atomically");
+  if (call.thread == nullptr) luaL_error(lua, "atomically works in an async method only");
+  if (call.atomic) luaL_error(lua, "atomically cannot be nested");
+  luaL_checktype(lua, 1, LUA_TFUNCTION);
+  const ObjectKey object_key(call.method().type->name, call.key);
+  const auto opened = call.host().open(object_key.bytes(), Access::update);
+  if (!opened) luaL_error(lua, "too many objects are open in one call");
+  if (opened->state == nullptr) luaL_error(lua, "the key holds an ordinary value, not an object");
+  call.writing = opened->state;
+  call.commit = {};
+  call.atomic = true;
+  lua_settop(lua, 1);
+  generation.tables().push_root(lua, *opened->state, Access::update);
+  const int status = lua_pcall(lua, 1, LUA_MULTRET, 0);
+  call.atomic = false;
+  Committed committed = Committed::done;
+  if (status == LUA_OK) {
+    committed = call.host().commit(*call.writing, call.commit);
+  } else {
+    call.host().release(*call.writing, false);
+  }
+  call.writing = nullptr;
+  generation.tables().end_proxies();
+  if (status != LUA_OK) {
+    charge(lua, 0);  // a kill goes on; another error may be caught by the method
+    return lua_error(lua);
+  }
+  if (committed != Committed::done)
+    luaL_error(lua, committed == Committed::no_memory ? "out of memory storing the object"
+                                                      : "the object is too large");
+  return lua_gettop(lua);
+}
+
+// ---- Loading, waiting, time ---------------------------------------------------------------------
+
+int Generation::Environment::require(lua_State* lua) {
+  Loading& loading = loading_of(lua, "require");
+  const Bytes name = checked_string(lua, 1);
+  Loading::Module* module = loading.module(name);
+  if (module == nullptr)
+    return luaL_error(lua, "require: there is no %s.lua in the scripts directory",
+                      lua_tostring(lua, 1));
+  if (module->progress == Loading::Module::Progress::running)
+    return luaL_error(lua, "require: %s.lua requires itself", lua_tostring(lua, 1));
+  module->required = true;
+  if (module->progress == Loading::Module::Progress::waiting) loading.run(lua, *module);
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, module->result);
+  return 1;
+}
+
+const char sleep_tag = 0;
+
+int Generation::Environment::method_sleep(lua_State* lua) {
+  Call& call = call_of(lua, "sleep");
+  if (call.thread != lua || call.atomic)
+    luaL_error(lua, "sleep works in an async method itself, not in a coroutine or an atomically");
+  const double seconds = checked_seconds(lua, 1);
+  lua_pushlightuserdata(lua, const_cast<char*>(&sleep_tag));
+  lua_pushnumber(lua, std::max(seconds, 0.0));
+  return lua_yield(lua, 2);
+}
+
+bool Generation::can_pause(lua_State* lua, const Call& call) {
+  return call.thread == lua && !call.atomic && lua_isyieldable(lua) != 0;
+}
+
+int Generation::pause(lua_State* lua, lua_KContext context, lua_KFunction then) {
+  luaL_checkstack(lua, 2, nullptr);
+  lua_pushlightuserdata(lua, const_cast<char*>(&sleep_tag));
+  lua_pushnumber(lua, 0);
+  return lua_yieldk(lua, 2, context, then);
+}
+
+std::optional<double> Generation::seconds_slept(lua_State* thread) {
+  if (lua_gettop(thread) < 2 || lua_touserdata(thread, -2) != &sleep_tag) return std::nullopt;
+  return lua_tonumber(thread, -1);
+}
+
+int Generation::Environment::now(lua_State* lua) {
+  lua_pushnumber(lua, static_cast<double>(of(lua).host_.wall_ns()) / 1e9);
+  return 1;
+}
+
+int Generation::Environment::json(lua_State* lua) {
+  Generation& generation = of(lua);
+  luaL_checkany(lua, 1);
+  generation.tables().push_copy(lua, 1);
+  std::string text;
+  append_json(lua, -1, generation.options().result_bytes_max, text);
+  lua_pushlstring(lua, text.data(), text.size());
+  return 1;
+}
+
+int Generation::Environment::type(lua_State* lua) {
+  luaL_checkany(lua, 1);
+  if (of(lua).tables().is_proxy(lua, 1)) {
+    lua_pushliteral(lua, "table");
+  } else {
+    lua_pushstring(lua, luaL_typename(lua, 1));
+  }
+  return 1;
+}
+
+// ---- store --------------------------------------------------------------------------------------
+
+int Generation::Environment::store_get(lua_State* lua) {
+  Host& host = items_of(lua, "store.get");
+  const auto item = host.get_item(checked_key(lua, 1));
+  if (!item) {
+    lua_pushnil(lua);
+    return 1;
+  }
+  lua_pushlstring(lua, item->value.data(), item->value.size());
+  lua_pushinteger(lua, item->client_flags);
+  return 2;
+}
+
+int Generation::Environment::store_set(lua_State* lua) {
+  Host& host = items_of(lua, "store.set");
+  close_objects(lua, "store.set");
+  const Bytes key = checked_key(lua, 1);
+  const double seconds = luaL_opt(lua, checked_seconds, 3, 0.0);
+  ItemCopy item{.value = std::string(checked_string(lua, 2)), .client_flags = 0};
+  if (seconds > 0)
+    item.expiry_unix_seconds = host.wall_ns() / 1'000'000'000 + std::llround(std::ceil(seconds));
+  lua_pushboolean(lua, host.put_item(key, item) ? 1 : 0);
+  return 1;
+}
+
+int Generation::Environment::store_delete(lua_State* lua) {
+  Host& host = items_of(lua, "store.delete");
+  close_objects(lua, "store.delete");
+  lua_pushboolean(lua, host.delete_item(checked_key(lua, 1)) ? 1 : 0);
+  return 1;
+}
+
+namespace {
+
+class KeyList final : public Host::KeyVisitor {
+ public:
+  void visit(Bytes key) override { keys.emplace_back(key); }
+  std::vector<std::string> keys;
+};
+
+}  // namespace
+
+int Generation::Environment::store_keys(lua_State* lua) {
+  Host& host = items_of(lua, "store.keys");
+  const Bytes prefix = checked_string(lua, 1);
+  lua_Integer limit = keys_limit_default;
+  lua_Integer cursor = 0;
+  if (!lua_isnoneornil(lua, 2)) {
+    luaL_checktype(lua, 2, LUA_TTABLE);
+    lua_getfield(lua, 2, "limit");
+    limit = luaL_optinteger(lua, -1, limit);
+    lua_getfield(lua, 2, "cursor");
+    cursor = luaL_optinteger(lua, -1, 0);
+  }
+  if (limit < 1 || limit > keys_limit_max) luaL_argerror(lua, 2, "limit is 1 to 10000");
+  if (cursor < 0) luaL_argerror(lua, 2, "not a cursor that store.keys returned");
+  charge(lua, limit * steps_per_key);
+  KeyList list;
+  const std::uint64_t next = host.scan(prefix, static_cast<std::uint64_t>(cursor),
+                                       static_cast<std::uint32_t>(limit), list);
+  lua_createtable(lua, static_cast<int>(list.keys.size()), 0);
+  lua_Integer at = 0;
+  for (const std::string& key : list.keys) {
+    lua_pushlstring(lua, key.data(), key.size());
+    lua_rawseti(lua, -2, ++at);
+  }
+  if (next == 0) return 1;
+  lua_pushinteger(lua, static_cast<lua_Integer>(next));
+  return 2;
+}
+
+// ---- Methods of every object --------------------------------------------------------------------
+
+int Generation::Environment::self_expire(lua_State* lua) {
+  Call& call = call_of(lua, "expire");
+  static_cast<void>(of(lua).tables().state_of_root(lua, 1, Access::update));
+  const double seconds = checked_seconds(lua, 2);
+  call.commit.expire_after_seconds =
+      seconds > 0 ? std::llround(std::ceil(seconds)) : std::int64_t{0};
+  return 0;
+}
+
+int Generation::Environment::self_key(lua_State* lua) {
+  const Call& call = call_of(lua, "key");
+  lua_pushlstring(lua, call.key.data(), call.key.size());
+  return 1;
+}
+
+int Generation::Environment::self_delete(lua_State* lua) {
+  Call& call = call_of(lua, "delete");
+  static_cast<void>(of(lua).tables().state_of_root(lua, 1, Access::update));
+  call.commit.erase = true;
+  return 0;
+}
+
+// ---- The table of globals -----------------------------------------------------------------------
+
+namespace {
+
+void set(lua_State* lua, Generation& generation, const char* name, lua_CFunction function) {
+  lua_pushlightuserdata(lua, &generation);
+  lua_pushcclosure(lua, function, 1);
+  lua_setfield(lua, -2, name);
+}
+
+}  // namespace
+
+void Generation::Environment::fill(lua_State* lua, Generation& generation) {
+  luaL_checkstack(lua, 4, nullptr);
+  lua_createtable(lua, 0, 2);
+  set(lua, generation, "type", object_type);
+  set(lua, generation, "open", object_open);
+  lua_setfield(lua, -2, "object");
+  lua_createtable(lua, 0, 4);
+  set(lua, generation, "get", store_get);
+  set(lua, generation, "set", store_set);
+  set(lua, generation, "delete", store_delete);
+  set(lua, generation, "keys", store_keys);
+  lua_setfield(lua, -2, "store");
+  set(lua, generation, "require", require);
+  set(lua, generation, "sleep", method_sleep);
+  set(lua, generation, "atomically", atomically);
+  set(lua, generation, "now", now);
+  set(lua, generation, "json", json);
+  set(lua, generation, "type", type);
+  original::fill(lua, generation);
+}
+
+void Generation::Environment::add_methods(lua_State* lua, Generation& generation) {
+  const auto method = [&](const char* name, lua_CFunction function) {
+    lua_pushlightuserdata(lua, &generation);
+    lua_pushcclosure(lua, function, 1);
+    generation.tables().set_method(lua, name);
+  };
+  method("expire", self_expire);
+  method("key", self_key);
+  method("delete", self_delete);
+}
+
+}  // namespace cacheismo::lua

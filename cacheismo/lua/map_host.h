@@ -1,0 +1,168 @@
+// MapHost: a Host over std::map, for the tests of this room: naive, and it can be told to refuse.
+
+#ifndef CACHEISMO_LUA_MAP_HOST_H_
+#define CACHEISMO_LUA_MAP_HOST_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cacheismo/lua/host.h"
+
+namespace cacheismo::lua {
+
+class MapHost final : public Host {
+ public:
+  using Entries = std::map<std::string, std::string>;
+  struct Object {
+    Entries entries;
+    std::uint32_t expires_in_seconds = 0;
+  };
+
+  class MapState final : public State {
+   public:
+    std::optional<Bytes> find(Bytes key) override {
+      const auto at = entries.find(std::string(key));
+      if (at == entries.end()) return std::nullopt;
+      return Bytes(at->second);
+    }
+    std::optional<Entry> first_from(Bytes key) override {
+      return entry(entries.lower_bound(std::string(key)));
+    }
+    std::optional<Entry> first_after(Bytes key) override {
+      return entry(entries.upper_bound(std::string(key)));
+    }
+    std::optional<Entry> last_before(Bytes key) override {
+      auto at = entries.lower_bound(std::string(key));
+      if (at == entries.begin()) return std::nullopt;
+      return entry(--at);
+    }
+    bool put(Bytes key, Bytes value) override {
+      if (changes_left == 0) return false;
+      --changes_left;
+      entries[std::string(key)] = std::string(value);
+      return true;
+    }
+    Erased erase(Bytes key) override {
+      if (changes_left == 0) return {.done = false, .found = false};
+      --changes_left;
+      return {.done = true, .found = entries.erase(std::string(key)) > 0};
+    }
+
+    std::string object_key;
+    Entries entries;
+    std::uint64_t changes_left = ~std::uint64_t{0};
+
+   private:
+    [[nodiscard]] std::optional<Entry> entry(Entries::const_iterator at) const {
+      if (at == entries.end()) return std::nullopt;
+      return Entry{.key = at->first, .value = at->second};
+    }
+  };
+
+  std::optional<Opened> open(Bytes key, Access access) override {
+    if (open_.size() >= open_states_max) return std::nullopt;
+    const std::string name(key);
+    if (access != Access::create && items.contains(name))
+      return Opened{.found = Found::value, .state = nullptr};
+    const auto at = objects.find(name);
+    const bool exists = at != objects.end();
+    if (!exists && access == Access::read) return Opened{};
+    MapState& state = open_.emplace_back();
+    state.object_key = name;
+    state.changes_left = changes_allowed;
+    if (exists && access != Access::create) state.entries = at->second.entries;
+    return Opened{.found = exists ? Found::object : Found::missing,
+                  .state = &state,
+                  .expires_in_seconds = exists ? at->second.expires_in_seconds : 0};
+  }
+  Committed commit(State& state, const Commit& how) override {
+    auto& mine = static_cast<MapState&>(state);
+    const Committed outcome = next_commit;
+    if (outcome == Committed::done) {
+      items.erase(mine.object_key);
+      if (how.erase) {
+        objects.erase(mine.object_key);
+      } else {
+        Object& object = objects[mine.object_key];
+        object.entries = mine.entries;
+        if (how.expire_after_seconds)
+          object.expires_in_seconds = static_cast<std::uint32_t>(*how.expire_after_seconds);
+      }
+    }
+    release(state, true);
+    return outcome;
+  }
+  void release(State& state, bool) override {
+    open_.remove_if([&](const MapState& one) { return &one == &state; });
+  }
+
+  std::optional<ItemCopy> get_item(Bytes key) override {
+    const auto at = items.find(std::string(key));
+    if (at == items.end()) return std::nullopt;
+    return at->second;
+  }
+  bool put_item(Bytes key, const ItemCopy& item) override {
+    objects.erase(std::string(key));
+    if (refuses_items) return false;
+    items[std::string(key)] = item;
+    return true;
+  }
+  bool delete_item(Bytes key) override {
+    return items.erase(std::string(key)) + objects.erase(std::string(key)) > 0;
+  }
+  std::uint64_t scan(Bytes prefix, std::uint64_t cursor, std::uint32_t limit,
+                     KeyVisitor& visitor) override {
+    std::uint64_t at = 0;
+    const std::uint64_t end = cursor + std::min(limit, keys_per_scan);
+    const auto visit = [&](const std::string& key) {
+      if (at >= cursor && at < end && Bytes(key).starts_with(prefix)) visitor.visit(key);
+      ++at;
+    };
+    for (const auto& [key, item] : items) visit(key);
+    for (const auto& [key, object] : objects) visit(key);
+    return at > end ? end : 0;
+  }
+  Evicted evict_oldest(std::uint64_t bytes, std::uint32_t items_max) override {
+    Evicted gone;
+    while (!items.empty() && gone.bytes < bytes && gone.items < items_max) {
+      gone.bytes += items.begin()->first.size() + items.begin()->second.value.size();
+      ++gone.items;
+      items.erase(items.begin());
+    }
+    return gone;
+  }
+
+  std::int64_t wall_ns() override { return now_ns; }
+  std::int64_t monotonic_ns() override { return now_ns; }
+  std::int64_t stopwatch_ns() override { return stopwatch += stopwatch_step; }
+  void log(Level, Bytes event, Bytes text) override {
+    lines.push_back(std::string(event) + " " + std::string(text));
+  }
+  void set_log_level(Level level) override { log_level = level; }
+
+  [[nodiscard]] std::size_t open_states() const { return open_.size(); }
+
+  std::map<std::string, Object> objects;
+  std::map<std::string, ItemCopy> items;
+  std::vector<std::string> lines;
+  Level log_level = Level::info;
+  std::int64_t now_ns = 1'700'000'000'000'000'000;
+  std::int64_t stopwatch = 0;
+  std::int64_t stopwatch_step = 0;
+  std::uint64_t changes_allowed = ~std::uint64_t{0};  ///< of each State opened from now on
+  Committed next_commit = Committed::done;
+  bool refuses_items = false;  ///< no memory for another
+  std::uint32_t keys_per_scan = 1'000'000;
+
+ private:
+  std::list<MapState> open_;
+};
+
+}  // namespace cacheismo::lua
+
+#endif  // CACHEISMO_LUA_MAP_HOST_H_

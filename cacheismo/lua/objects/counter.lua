@@ -1,0 +1,54 @@
+-- counter: a whole number that goes up and down, within bounds if it was made with some.
+--
+--   floor <= value <= ceiling        a step that would leave the bounds is refused whole
+--
+--  1. value, floor and ceiling are integers of 64 bits; absent bounds are those of the type.
+--  2. Every answer is the value after the step, or OUT_OF_RANGE and nothing has changed.
+--
+-- Cost: O(1).
+
+local arguments = require("arguments")
+local whole = arguments.whole
+
+local counter = object.type("counter", { version = 1 })
+
+function counter.default() return { value = 0, start = 0 } end
+
+function counter.new(start, floor, ceiling)
+  local value = whole(start or 0, "start")
+  floor = floor and whole(floor, "floor")
+  ceiling = ceiling and whole(ceiling, "ceiling")
+  if value < (floor or value) or value > (ceiling or value) then
+    error("start is outside of floor and ceiling", 0)
+  end
+  return { value = value, start = value, floor = floor, ceiling = ceiling }
+end
+
+local function move_to(self, value)
+  local floor, ceiling = self.floor, self.ceiling
+  if floor and value < floor or ceiling and value > ceiling then return "OUT_OF_RANGE" end
+  self.value = value
+  return value
+end
+
+function counter.update.incr(self, by)
+  by = whole(by or 1, "amount", 0)
+  local before = self.value
+  local value = before + by
+  if value < before then return "OUT_OF_RANGE" end -- wrapped around
+  return move_to(self, value)
+end
+
+function counter.update.decr(self, by)
+  by = whole(by or 1, "amount", 0)
+  local before = self.value
+  local value = before - by
+  if value > before then return "OUT_OF_RANGE" end -- wrapped around
+  return move_to(self, value)
+end
+
+function counter.read.get(self) return self.value end
+
+function counter.update.set(self, value) return move_to(self, whole(value, "value")) end
+
+function counter.update.reset(self) return move_to(self, self.start) end

@@ -1,0 +1,92 @@
+// Scripts: the node's side of virtual keys: the engine, the calls that wait, and their timers.
+//
+//   Dispatcher --call--> Engine --answer--> output
+//                          |  waits
+//                          v
+//                     timer --resume--> finished --> the connection asks again and takes the answer
+//
+//  1. A connection has at most one call that waits or is finished and not taken; while it has one,
+//     its next request is not executed.
+//  2. A connection that ends cancels its call.
+//
+// What it is not: it knows no protocol (virtual_keys.cc answers).
+
+#ifndef CACHEISMO_NODE_SCRIPTS_H_
+#define CACHEISMO_NODE_SCRIPTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "cacheismo/base/result.h"
+#include "cacheismo/io/io.h"
+#include "cacheismo/lua/engine.h"
+#include "cacheismo/lua/heap.h"
+#include "cacheismo/node/config.h"
+#include "cacheismo/node/script_host.h"
+
+namespace cacheismo::node {
+
+struct NodeState;
+
+class Scripts final : public io::TimerEvents {
+ public:
+  /// `heap` outlives this. Nothing is loaded yet.
+  Scripts(NodeState& node, std::span<char> heap);
+  ~Scripts();
+
+  /// Reads the scripts again and puts them in the place of those that run, or changes nothing.
+  [[nodiscard]] Result<void, std::string> load();
+
+  [[nodiscard]] const lua::Method* find(Bytes key, Bytes& rest) const {
+    if (const lua::Method* method = engine_.find(key, rest)) return method;
+    return reload_enabled_ && key == "cacheismo:reload" ? &reload_ : nullptr;
+  }
+
+  /// Runs a method for the connection in `slot`, or takes the answer of the call that it waited
+  /// for. `waiting`: the connection goes on when Connection::call_finished() is called.
+  [[nodiscard]] lua::Answer call(const lua::Method& method, Bytes rest, std::optional<Bytes> data,
+                                 std::uint32_t slot);
+  /// The connection in `slot` has ended.
+  void forget(std::uint32_t slot);
+
+  void on_timer(io::TimerId timer) override;
+
+  /// Garbage, for a bounded time. True: more is waiting.
+  bool maintain() { return engine_.maintain(); }
+  [[nodiscard]] const lua::Engine& engine() const { return engine_; }
+  [[nodiscard]] std::uint64_t failed_loads() const { return failed_loads_; }
+  [[nodiscard]] std::optional<std::string> audit() const;
+  /// No call is waiting, so that the node may stop.
+  [[nodiscard]] bool idle() const { return waiting_.empty(); }
+
+ private:
+  /// A call of a connection, by the connection's slot.
+  struct Waiting {
+    std::uint64_t call = 0;
+    io::TimerId timer;
+    bool finished = false;
+    lua::Answer::Is is = lua::Answer::Is::miss;
+    std::string text;
+  };
+
+  [[nodiscard]] lua::Answer reload();
+
+  NodeState& node_;
+  bool reload_enabled_;
+  lua::Method reload_;  ///< stands for the one virtual key that is no script's
+  lua::Heap heap_;
+  ScriptHost host_;
+  lua::Engine engine_;
+  std::unordered_map<std::uint32_t, Waiting> waiting_;      ///< never iterated in order
+  std::unordered_map<std::uint64_t, std::uint32_t> slots_;  ///< of timers
+  std::string text_;                                        ///< behind an answer that was taken
+  std::uint64_t failed_loads_ = 0;
+};
+
+}  // namespace cacheismo::node
+
+#endif  // CACHEISMO_NODE_SCRIPTS_H_

@@ -1,0 +1,32 @@
+-- mailbox: order, waiting in vain, and nothing left behind.
+
+test("letters are taken in the order in which they were sent", function(node)
+  expect(node:get("mailbox:send:ann:one"), "1")
+  expect(node:get("mailbox:send:ann:two"), "2")
+  expect(node:get("mailbox:take:ann"), "one")
+  expect(node:get("mailbox:take:ann:10"), "two")
+  expect(node:delete("mailbox$ann"), "NOT_FOUND")
+end)
+
+test("an empty mailbox is a miss, at once or when the time is over", function(node)
+  local start = node:time()
+  expect(node:get("mailbox:take:ann"), nil)
+  expect_about(node:time() - start, 0, 0.1)
+  expect(node:get("mailbox:take:ann:5"), nil)
+  expect_about(node:time() - start, 5, 0.2)
+  expect(node:delete("mailbox$ann"), "NOT_FOUND")
+end)
+
+test("a letter may have any bytes", function(node)
+  local letter = ("\0\r\n"):rep(5000)
+  expect(node:set("mailbox:send:ann", letter), "STORED")
+  expect(node:get("mailbox:take:ann"), letter)
+end)
+
+test("bad arguments are errors and take nothing", function(node)
+  node:get("mailbox:send:ann:one")
+  expect_error(node:get("mailbox:send:ann"), "letter is missing")
+  expect_error(node:get("mailbox:take:ann:x"), "seconds is not a number")
+  expect_error(node:get("mailbox:take:ann:61"), "seconds is above 60")
+  expect(node:get("mailbox:take:ann"), "one")
+end)

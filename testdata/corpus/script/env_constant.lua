@@ -1,0 +1,1 @@
+local _ENV <const> = 'a' function f() return x end
