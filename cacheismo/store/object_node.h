@@ -27,6 +27,7 @@
 #include <cstring>
 
 #include "cacheismo/base/bytes.h"
+#include "cacheismo/base/limits.h"
 
 namespace cacheismo::store {
 
@@ -42,6 +43,8 @@ inline constexpr std::size_t child_bytes = 4;
 
 /// Longest length that the two bytes of a length can say.
 inline constexpr std::size_t length_max = (1 << 15) - 1;
+static_assert(limits::object_key_bytes_max <= length_max);
+static_assert(limits::object_value_bytes_max <= length_max);
 
 [[nodiscard]] constexpr std::size_t length_bytes(std::size_t length) {
   return length < 128 ? 1 : 2;
@@ -103,8 +106,6 @@ struct EntryView {
 class Probe {
  public:
   explicit Probe(Bytes key) : key_(key), head_(head_of(key)) {}
-
-  [[nodiscard]] Bytes key() const { return key_; }
 
   enum class Order : std::uint8_t { below, equal, above };
 
