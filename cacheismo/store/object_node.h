@@ -133,8 +133,8 @@ class Probe {
   }
   [[nodiscard]] __attribute__((noinline)) Order whole_order(const char* stored,
                                                             std::uint32_t bytes) const {
-    const int sign = std::memcmp(stored, key_.data(), std::min<std::size_t>(bytes, key_.size()));
-    return sign == 0 ? order(bytes, key_.size()) : (sign < 0 ? Order::below : Order::above);
+    const int sign = Bytes(stored, bytes).compare(key_);
+    return sign == 0 ? Order::equal : (sign < 0 ? Order::below : Order::above);
   }
   /// The first 8 bytes as a number that orders as they do; missing ones are 0.
   [[nodiscard]] static std::uint64_t head_of(Bytes key) {

@@ -169,7 +169,9 @@ TEST_F(ObjectTest, AppendedEntriesFillTheirNodes) {
   for (int i = 0; i < 5000; ++i) {
     if (i % 100 == 0) (void)open(object, "o");
     EXPECT_TRUE(object.put(field(i), "some value"));
-    if (i % 100 == 99) EXPECT_EQ(store_->commit(object, {}, now_), Outcome::stored);
+    if (i % 100 == 99) {
+      EXPECT_EQ(store_->commit(object, {}, now_), Outcome::stored);
+    }
   }
   // 23 bytes an entry; nodes, their links and the levels above them are the rest.
   EXPECT_LT(store_->stats().bytes, 5000u * 23 * 110 / 100);
@@ -223,9 +225,10 @@ TEST_F(ObjectTest, WithoutMemoryACommitLeavesAllAsItWas) {
     make({.limit_bytes = 1 * MiB, .evict = false});
     ASSERT_EQ(fill("o", 500, "before", {.expiry = Seconds{500}}), Outcome::stored);
     int fillers = 0;
-    for (const std::size_t size : {std::size_t{400}, std::size_t{20}})
+    for (const std::size_t size : {std::size_t{400}, std::size_t{20}}) {
       while (put("filler" + std::to_string(fillers), std::string(size, 'x')) == Outcome::stored)
         ++fillers;
+    }
     for (int i = 0; i < given_back; ++i)
       (void)store_->remove(key("filler" + std::to_string(i * 50)), {}, now_);
     const std::uint64_t bytes = store_->stats().bytes;
