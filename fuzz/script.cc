@@ -1,7 +1,7 @@
 // Door: a script's source, which may be anybody's.
 //
-// It is loaded and run under small limits. It must end, within its steps; the heap must be sound; what
-// another script has must be as it was; and a second Vm with the same seed must say the same.
+// It is loaded and run under small limits. It must end, within its steps; the heap must be sound;
+// what another script has must be as it was; and a second Vm with the same seed must say the same.
 
 #include <cstddef>
 #include <cstdint>

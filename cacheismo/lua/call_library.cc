@@ -72,8 +72,8 @@ int create(lua_State* lua) {
   return 1;
 }
 
-/// Moves the arguments on top of `lua` into the coroutine and its results back. Below zero: an error,
-/// which lies on top of `lua`.
+/// Moves the arguments on top of `lua` into the coroutine and its results back. Below zero: an
+/// error, which lies on top of `lua`.
 int resume(lua_State* lua, lua_State* coroutine, int arguments) {
   charge(lua, 1 + arguments / 4);
   if (lua_checkstack(coroutine, arguments) == 0) {

@@ -34,8 +34,8 @@ int refuse_undefined(lua_State* lua) {
   return luaL_error(lua, "undefined global '%s'", lua_tostring(lua, -1));
 }
 
-/// Pops a text and pushes a metatable: reading goes on at `index`, writing is refused in the name of
-/// the text.
+/// Pops a text and pushes a metatable: reading goes on at `index`, writing is refused in the name
+/// of the text.
 void push_closed_metatable(lua_State* lua, int index) {
   lua_newtable(lua);
   lua_pushvalue(lua, index);

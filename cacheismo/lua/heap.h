@@ -14,7 +14,7 @@
 //     size again.
 //  5. Free memory is never written, and with AddressSanitizer it is poisoned.
 //
-// What it is not: a general allocator. It knows no threads, and its blocks' sizes come from outside.
+// What it is not: a general allocator. It knows no threads, and callers say its blocks' sizes.
 //
 // Cost: about 40 instructions for a small block; for a large one a look at the list of free runs
 // that are long enough.
@@ -50,8 +50,8 @@ class Heap {
   [[nodiscard]] void* allocate(std::size_t bytes);
   /// Requires a block in use, and the bytes that it was last asked to have.
   void release(void* block, std::size_t bytes);
-  /// As realloc: the block stays as it is where nullptr is returned. Shrinking never fails. Requires
-  /// to_bytes > 0.
+  /// As realloc: the block stays as it is where nullptr is returned. Shrinking never fails.
+  /// Requires to_bytes > 0.
   [[nodiscard]] void* resize(void* block, std::size_t from_bytes, std::size_t to_bytes);
 
   [[nodiscard]] std::size_t used_bytes() const;

@@ -15,6 +15,8 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include "cacheismo/base/prng.h"
+
 namespace cacheismo::lua {
 namespace {
 
@@ -100,11 +102,12 @@ class Player {
   unsigned serial_ = 0;
 };
 
-std::size_t any_size() {
-  return *rc::gen::weightedOneOf<std::size_t>({{6, rc::gen::inRange<std::size_t>(1, 300)},
-                                               {3, rc::gen::inRange<std::size_t>(300, 2'500)},
-                                               {2, rc::gen::inRange<std::size_t>(2'500, 20'000)},
-                                               {1, rc::gen::inRange<std::size_t>(1, 900'000)}});
+std::size_t any_size(Prng& prng) {
+  const std::uint64_t kind = prng.below(12);
+  if (kind < 6) return prng.between(1, 300);
+  if (kind < 9) return prng.between(300, 2'500);
+  if (kind < 11) return prng.between(2'500, 20'000);
+  return prng.between(1, 900'000);
 }
 
 struct Step {
@@ -113,12 +116,16 @@ struct Step {
   std::size_t bytes;
 };
 
+/// From one number: to generate each step by itself takes RapidCheck longer than to play it.
 std::vector<Step> any_steps() {
+  Prng prng(*rc::gen::arbitrary<std::uint64_t>());
+  const int count = *rc::gen::inRange(1, 250);
   std::vector<Step> steps;
-  const int count = *rc::gen::inRange(1, 100);
-  for (int i = 0; i < count; ++i)
-    steps.push_back(
-        {*rc::gen::inRange(0, 10), *rc::gen::inRange<std::size_t>(0, 1'000), any_size()});
+  for (int i = 0; i < count; ++i) {
+    const auto kind = static_cast<int>(prng.below(10));
+    const std::size_t which = prng.below(1'000);
+    steps.push_back({.kind = kind, .which = which, .bytes = any_size(prng)});
+  }
   return steps;
 }
 

@@ -1,6 +1,6 @@
 // Goal: the same seed, heap and runs give the same results in every process.
-// Method: a program whose answer depends on every order that Lua takes from hashes and addresses. Its
-// answer stands below; each process of this test has its code and its memory at other addresses.
+// Method: a program whose answer depends on every order that Lua takes from hashes and addresses.
+// The answer stands below; each process of this test has its code and its memory elsewhere.
 
 #include <cstdint>
 #include <memory>
