@@ -85,7 +85,9 @@ class Player {
   }
   void keep(char* at, std::size_t bytes) {
     const auto after = blocks.lower_bound(at);
-    if (after != blocks.end()) RC_ASSERT(at + bytes <= after->first);
+    if (after != blocks.end()) {
+      RC_ASSERT(at + bytes <= after->first);
+    }
     if (after != blocks.begin()) {
       const auto before = std::prev(after);
       RC_ASSERT(before->first + before->second.bytes <= at);
@@ -184,7 +186,9 @@ RC_GTEST_PROP(Heap, TheSameCallsGiveTheSameOffsets, ()) {
     const char* a = of_first.trace[i];
     const char* b = of_second.trace[i];
     RC_ASSERT((a == nullptr) == (b == nullptr));
-    if (a != nullptr) RC_ASSERT(a - one.span().data() == b - two.span().data());
+    if (a != nullptr) {
+      RC_ASSERT(a - one.span().data() == b - two.span().data());
+    }
   }
   of_first.release_all();
   of_second.release_all();

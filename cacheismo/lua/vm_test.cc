@@ -377,7 +377,9 @@ TEST(Vm, LoadingAndRunningWithLittleMemoryFailsCleanly) {
         vm->begin({});
         const Ended ended = vm->run(vm->state(), 0, &results);
         succeeded = ended == Ended::returned;
-        if (!succeeded) EXPECT_EQ(ended, Ended::out_of_memory);
+        if (!succeeded) {
+          EXPECT_EQ(ended, Ended::out_of_memory);
+        }
       }
     }
     lua_settop(vm->state(), 0);
