@@ -53,15 +53,14 @@ What clients may do
   -D <char>                   what ends a key's prefix in "stats detail" (default: ":"); turns it on
   -R, --max-reqs-per-event=<num>  requests served from one connection before others get a turn
                               (default: 20)
-  -o, --extended=idle_timeout=<seconds>  close connections that have been idle for so long
-                              (default: 0, never)
+  -o, --extended=idle_timeout=<seconds>  close connections idle for so long (default: 0, never)
 
   -h, --help                  print this and exit
   -i, --license               print the license and exit
   -V, --version               print the version and exit
 
 Signals: INT and TERM stop at once; USR1 finishes what is in flight, then stops; HUP reads the auth
-file and the scripts again. If MEMCACHED_PORT_FILENAME is set, the ports are written to the file that it names.
+file and the scripts again. The ports are written to the file that MEMCACHED_PORT_FILENAME names.
 
 memcached's -f, -k, -L, -n, -N, -t, -U, -B ascii and the tuning names of -o are accepted and do
 nothing. -S, -Z, -e, -B binary and -o ext_*, proxy_*, ssl_* are refused.

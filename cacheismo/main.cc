@@ -200,8 +200,8 @@ Outcome serve(Options& options) {
     return failure(
         fmt::format("cannot reserve {}m of memory (-m)", options.config.memory_bytes / MiB));
   }
-  // 4 GiB: see ArenaMemory::reserve_aligned.
-  const auto script_heap = io::ArenaMemory::reserve_aligned(
+  // 4 GiB: see ArenaMemory::reserve.
+  const auto script_heap = io::ArenaMemory::reserve(
       options.process.scripts ? options.process.script_heap_bytes : 1, 4 * GiB);
   if (!script_heap) {
     return failure(fmt::format("cannot reserve {}m of memory (--script-memory)",

@@ -1,7 +1,7 @@
 // ScriptFiles: the shipped scripts and those of a directory, read anew at each reload.
 //
-//  1. Every file of the directory whose name ends in .lua is a script; others are not looked at, nor
-//     are the directories in it.
+//  1. Every file of the directory whose name ends in .lua is a script; others are not looked at,
+//     nor are the directories in it.
 //  2. Scripts come in the order of their names.
 
 #ifndef CACHEISMO_SCRIPT_FILES_H_

@@ -63,13 +63,13 @@ void StoreModel::insert(ModelItem item) {
   item.holds = 0;
   if (item.expiry != store::never && (next_expiry_ == store::never || item.expiry < next_expiry_))
     next_expiry_ = item.expiry;
-  user_bytes_ += item.key.size() + item.value.size();
+  user_bytes_ += item.key.size() + item.value_bytes();
   items_.push_front(std::move(item));
   CHECK(places_.emplace(items_.front().key, items_.begin()).second);
 }
 
 void StoreModel::erase(Place place) {
-  user_bytes_ -= place->key.size() + place->value.size();
+  user_bytes_ -= place->key.size() + place->value_bytes();
   unseen_.erase(place->key);
   places_.erase(place->key);
   items_.erase(place);
@@ -138,6 +138,7 @@ Outcome StoreModel::put(Bytes key, const store::PutRule& rule, Bytes value, cons
     fresh.stale = true;
     fresh.token_sent = old->token_sent;
   }
+  if (old != nullptr && joins && old->object) return Outcome::not_stored;
   if (old != nullptr && joins) {
     if (!fits(key, old->value.size() + value.size())) return Outcome::too_large;
     fresh.value = rule.mode == Mode::append ? old->value + fresh.value : fresh.value + old->value;
@@ -170,6 +171,7 @@ store::MetaGet StoreModel::meta_get(Bytes key, const store::MetaGetRule& rule, c
     result.hit = result.won = result.vivified = true;
     return result;
   }
+  if (item->object) return result;
   result.hit = true;
   if (rule.new_expiry) set_expiry(*item, *rule.new_expiry);
   result.token_sent = item->token_sent;
@@ -213,7 +215,7 @@ Outcome StoreModel::remove(Bytes key, const store::RemoveRule& rule, const Seen&
   ModelItem* old = find(key);
   if (old == nullptr) return Outcome::not_found;
   if (rule.compare_cas && !matches(*old, *rule.compare_cas)) return Outcome::exists;
-  if (!rule.invalidate && !rule.clear_value) {
+  if ((!rule.invalidate && !rule.clear_value) || old->object) {
     erase(places_.find(key)->second);
     return Outcome::stored;
   }
@@ -233,6 +235,28 @@ Outcome StoreModel::remove(Bytes key, const store::RemoveRule& rule, const Seen&
     old->token_sent = false;
   }
   return Outcome::stored;
+}
+
+Outcome StoreModel::commit(Bytes key, const Entries& entries, std::optional<Seconds> expiry,
+                           const Seen& seen) {
+  ModelItem* old = find(key);
+  evict(seen.evictions, old);
+  if (seen.no_memory) return Outcome::no_memory;
+  if (old == nullptr) {
+    insert({.key = std::string(key), .value = {}, .object = true});
+    old = find(key);
+    old->expiry = store::never;
+  }
+  old->entries = entries;
+  old->version = ++versions_;
+  if (expiry) set_expiry(*old, *expiry);
+  get(*old);
+  return Outcome::stored;
+}
+
+void StoreModel::learn_bytes(ModelItem& item, std::uint64_t object_bytes) {
+  user_bytes_ += object_bytes - item.object_bytes;
+  item.object_bytes = object_bytes;
 }
 
 Outcome StoreModel::change(ModelItem* old, ModelItem fresh, const Seen& seen) {

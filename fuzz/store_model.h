@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <list>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -25,9 +26,12 @@ using store::Mode;
 using store::Outcome;
 using store::Seconds;
 
+/// An object's entries, in the order of their keys.
+using Entries = std::map<std::string, std::string, std::less<>>;
+
 struct ModelItem {
   std::string key;
-  std::string value;
+  std::string value;  ///< empty in an object
   std::uint32_t client_flags = 0;
   Seconds expiry;
   Seconds last_access;
@@ -37,6 +41,11 @@ struct ModelItem {
   bool token_sent = false;
   int holds = 0;              ///< pins: no victim while there are any
   std::uint64_t version = 0;  ///< of all values ever, this one
+  bool object = false;
+  Entries entries;
+  std::uint64_t object_bytes = 0;  ///< as the store says
+
+  [[nodiscard]] std::uint64_t value_bytes() const { return object ? object_bytes : value.size(); }
 };
 
 /// What the model cannot know by itself.
@@ -67,6 +76,12 @@ class StoreModel {
   [[nodiscard]] Outcome arithmetic(Bytes key, const store::ArithmeticRule& rule, const Seen& seen,
                                    std::uint64_t& number);
   [[nodiscard]] Outcome remove(Bytes key, const store::RemoveRule& rule, const Seen& seen);
+  /// An object is now these entries. The item is to be found there.
+  [[nodiscard]] Outcome commit(Bytes key, const Entries& entries, std::optional<Seconds> expiry,
+                               const Seen& seen);
+  /// What the store says that an object comes to.
+  void learn_bytes(ModelItem& item, std::uint64_t object_bytes);
+  void erase(Bytes key) { erase(places_.find(key)->second); }
   void flush(Seconds at) { flush_at_ = at; }
 
   /// Drops `count` victims from the end; `held` is none.

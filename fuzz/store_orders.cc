@@ -66,7 +66,7 @@ void StorePlay::get() {
   const std::array keys{store_.key(key), store_.key("another")};
   store_.prefetch(keys);
   const auto view = store_.get(keys[0], now_);
-  CHECK_EQ(view.has_value(), item != nullptr);
+  CHECK_EQ(view.has_value(), item != nullptr && !item->object);
   if (!view) return;
   model_.get(*item);
   check_view(*view, *item);
@@ -163,6 +163,10 @@ void StorePlay::give_cas() {
   CHECK_EQ(view.has_value(), item != nullptr);
   if (!view) return;
   const std::uint64_t cas = store_.cas(*view);
+  if (item->object) {
+    CHECK_EQ(cas, 0u);
+    return;
+  }
   CHECK_NE(cas, 0u);
   model_.evict(seen(false).evictions, item);
   if (item->cas != 0) CHECK_EQ(cas, item->cas);
@@ -262,7 +266,7 @@ void StorePlay::end_draft() {
 void StorePlay::pin() {
   const std::string key = any_key();
   ModelItem* item = begin(key);
-  if (item == nullptr || pins_.size() == pins_max) return;
+  if (item == nullptr || item->object || pins_.size() == pins_max) return;
   const auto view = store_.peek(store_.key(key), now_);
   CHECK(view.has_value());
   pins_.push_back({store_.pin(*view), item->value, key, item->version});

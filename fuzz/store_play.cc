@@ -22,7 +22,12 @@ StorePlay::StorePlay(Orders& orders)
       model_(item_bytes_max_) {}
 
 void StorePlay::obey() {
-  switch (orders_.below(24)) {
+  const std::uint32_t order = orders_.byte();
+  if (order >= 240) {
+    order < 252 ? change_object() : read_object();
+    return check();
+  }
+  switch (order % 24) {
     case 0:
     case 1:
     case 2: put(); break;
@@ -154,8 +159,9 @@ std::string StorePlay::value_of(const ItemView& view) const {
 
 void StorePlay::check_view(const ItemView& view, const ModelItem& item) {
   CHECK(view.key() == item.key);
-  CHECK_EQ(view.value_bytes(), item.value.size());
-  CHECK(value_of(view) == item.value);
+  CHECK_EQ(view.is_object(), item.object);
+  CHECK_EQ(view.value_bytes(), item.value_bytes());
+  if (!item.object) CHECK(value_of(view) == item.value);
   CHECK_EQ(view.client_flags(), item.client_flags);
   CHECK_EQ(view.expiry().value, item.expiry.value);
   CHECK_EQ(view.assigned_cas(), item.cas);
@@ -167,6 +173,7 @@ void StorePlay::check_view(const ItemView& view, const ModelItem& item) {
   const auto looked_at = store_.peek(store_.key(item.key), now_);
   CHECK(looked_at.has_value());
   CHECK_EQ(looked_at->last_access().value, item.last_access.value);
+  if (item.object) check_object(item);
 }
 
 void StorePlay::check_item(Bytes key) {

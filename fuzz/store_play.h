@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "cacheismo/base/bytes.h"
+#include "cacheismo/store/object.h"
 #include "cacheismo/store/store.h"
 #include "fuzz/orders.h"
 #include "fuzz/store_model.h"
@@ -72,6 +73,17 @@ class StorePlay final : store::Store::Visitor {
   void unpin();
   void scan();
   void pass();
+  void change_object();
+  void read_object();
+
+  // Of objects.
+  std::string any_field();
+  [[nodiscard]] bool open(const std::string& key, const ModelItem* item,
+                          store::ObjectAccess access);
+  void change_entry(Entries& entries);
+  void commit_object(const std::string& key, const Entries& entries);
+  void look_at(Entries& entries, const std::string& field);
+  void check_object(const ModelItem& item);
 
   // What every order does.
   ModelItem* begin(Bytes key);
@@ -93,6 +105,7 @@ class StorePlay final : store::Store::Visitor {
   bool evict_;
   store::Store store_;
   StoreModel model_;
+  store::Object object_;
   Seconds now_{2};
   std::uint64_t evictions_ = 0;
   std::vector<Held> pins_;

@@ -20,8 +20,7 @@ namespace cacheismo::sim {
 class ScriptList final : public node::ScriptSource {
  public:
   explicit ScriptList(std::vector<lua::Script> the_scripts, std::size_t heap_bytes = 16 * MiB)
-      : scripts(std::move(the_scripts)),
-        heap_(io::ArenaMemory::reserve_aligned(heap_bytes, 4 * GiB)) {
+      : scripts(std::move(the_scripts)), heap_(io::ArenaMemory::reserve(heap_bytes, 4 * GiB)) {
     CHECK(heap_.has_value());
   }
   Result<std::vector<lua::Script>, std::string> read() override { return scripts; }

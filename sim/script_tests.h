@@ -1,4 +1,5 @@
-// ScriptTests: runs *_test.lua files, each test on a fresh simulated node with the scripts beside it.
+// ScriptTests: runs *_test.lua files, each test on a fresh simulated node with the scripts beside
+// it.
 //
 //   test("what must be true", function(node)
 //     expect(node:get("quota:new:a:10:hour"), "CREATED")
@@ -9,6 +10,7 @@
 //   node:get(key)                 the value; nil for a miss; the line of an error
 //   node:set(key, data [, seconds])  node:delete(key)  node:touch(key, seconds)   the reply's line
 //   node:advance(seconds)         moves the clock          node:time()   seconds since 1970
+//   node:jump(seconds)            sets the calendar ahead, as administrators do; no item expires
 //   expect(value, expected)       expect_error(value, text)
 //   expect_about(value, expected, tolerance)
 //
@@ -37,7 +39,8 @@ struct ScriptTestReport {
   std::vector<std::string> failures;
 };
 
-/// Loads the scripts as a node does; a line for each type: "quota (quota.lua): new addandcheck ...".
+/// Loads the scripts as a node does; a line for each type: "quota (quota.lua): new addandcheck
+/// ...".
 [[nodiscard]] Result<std::vector<std::string>, std::string> check_scripts(
     std::span<const lua::Script> scripts);
 

@@ -23,7 +23,9 @@ HEAD_LINES_MAX = 40
 FILE_BYTES_MAX = 512 * 1024
 
 # (check, path): why the breach may stay.
-ALLOWED = {}
+ALLOWED = {
+    ("function_length", "cacheismo/lua/vm_test.cc"): "sources of Lua in it are taken for one function",
+}
 
 # room: rooms whose headers it may include besides its own. Docs: the doors table.
 DOORS = {
@@ -35,7 +37,7 @@ DOORS = {
     "lua": ["base"],
     "cluster": ["base", "proto"],
     "node": ["base", "alloc", "store", "proto", "lua", "cluster", "io"],
-    "main": ["base", "node", "io"],
+    "main": ["base", "node", "io", "lua", "sim"],
 }
 # The contract itself knows no backend, and nobody but main and the backends' own tests names one.
 IO_CONTRACT = "cacheismo/io/io"
@@ -111,6 +113,11 @@ class Tree:
 
     def lines(self, path):
         return (self.text(path) or "").splitlines()
+
+    def generates(self, path):
+        """Whether a rule of the folder's BUILD file makes the file."""
+        folder, name = os.path.split(path)
+        return f'outs = ["{name}"]' in (self.text(f"{folder}/BUILD") or "")
 
     def cpp(self):
         return [path for path in self.paths if path.endswith(CPP)]
@@ -216,7 +223,7 @@ def check_doors(tree):
             target = found.group(1)
             if not target.startswith(OUR_ROOTS):
                 yield path, number, f"includes {target} as ours; write <{target}>"
-            elif target not in tree.paths:
+            elif target not in tree.paths and not tree.generates(target):
                 yield path, number, f"includes {target}, which is no path from the root"
             elif is_test(path):
                 continue

@@ -134,6 +134,12 @@ class TidyChecks(unittest.TestCase):
         self.append('\n#include "thing.h"\n')
         self.expect("doors", "cacheismo/store/thing.cc")
 
+    def test_includes_may_be_made_by_a_rule(self):
+        self.write("cacheismo/store/BUILD",
+                   CLEAN["cacheismo/store/BUILD"] + '\ngenrule(outs = ["table.inc"])\n')
+        self.append('\n#include "cacheismo/store/table.inc"\n')
+        self.assertEqual(self.found(), [])
+
     def test_build_heads(self):
         self.write("cacheismo/io/BUILD", CLEAN["cacheismo/io/BUILD"].replace("# io: ", "# "))
         self.expect("build_heads", "cacheismo/io/BUILD")

@@ -75,8 +75,8 @@ inline constexpr std::size_t object_value_bytes_max = 1 * KiB;
 /// a quarter of the arena: one put into the largest still leaves most of the cache as it was.
 inline constexpr std::uint64_t object_bytes_max = 16 * MiB;
 
-/// What one update of an object may hold in changed nodes outside of the arena, bytes: a method that
-/// changes 3,000 nodes. Half of what resident memory may be above the arena.
+/// What one update of an object may hold in changed nodes outside of the arena, bytes: a method
+/// that changes 3,000 nodes. Half of what resident memory may be above the arena.
 inline constexpr std::size_t object_scratch_bytes_max = 4 * MiB;
 
 // ---- Connections -------------------------------------------------------------------------------

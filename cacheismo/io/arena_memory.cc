@@ -40,23 +40,6 @@ Result<ArenaMemory, Error> ArenaMemory::reserve(std::size_t bytes, std::size_t a
   return ArenaMemory({region, bytes});
 }
 
-Result<ArenaMemory, Error> ArenaMemory::reserve_aligned(std::size_t bytes, std::size_t alignment) {
-  const std::size_t wide = bytes + alignment;
-  void* region = mmap(nullptr, wide, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (region == MAP_FAILED) return failure(Error::no_resources);
-  auto* const start = static_cast<char*>(region);
-  const auto address = reinterpret_cast<std::uintptr_t>(region);
-  const std::size_t before = (alignment - address % alignment) % alignment;
-  if (before > 0) munmap(start, before);
-  munmap(start + before + bytes, wide - before - bytes);
-  if (mprotect(start + before, bytes, PROT_READ | PROT_WRITE) != 0) {
-    munmap(start + before, bytes);
-    return failure(Error::no_resources);
-  }
-  (void)madvise(start + before, bytes, MADV_DONTDUMP);
-  return ArenaMemory({start + before, bytes});
-}
-
 ArenaMemory::~ArenaMemory() {
   if (!bytes_.empty()) munmap(bytes_.data(), bytes_.size());
 }

@@ -23,11 +23,6 @@ class ArenaMemory {
   [[nodiscard]] static Result<ArenaMemory, Error> reserve(std::size_t bytes,
                                                           std::size_t alignment = 0);
 
-  /// The same at an address that is a multiple of `alignment`, a power of two, and without huge
-  /// pages. What hashes by address does the same in every process with an alignment of 4 GiB.
-  [[nodiscard]] static Result<ArenaMemory, Error> reserve_aligned(std::size_t bytes,
-                                                                  std::size_t alignment);
-
   ArenaMemory(ArenaMemory&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
   ArenaMemory& operator=(ArenaMemory&&) = delete;
   ~ArenaMemory();

@@ -148,8 +148,8 @@ class Io {
 
   [[nodiscard]] virtual Now now() const = 0;
 
-  /// The monotonic clock while a callback runs, to bound what it does. A simulated one stands still,
-  /// so nothing that must be the same in every run may depend on it.
+  /// The monotonic clock while a callback runs, to bound what it does. A simulated one stands
+  /// still, so nothing that must be the same in every run may depend on it.
   [[nodiscard]] virtual MonotonicTime stopwatch() const = 0;
 
   /// This node's own stream of chance. The kernel backend seeds it from the OS.

@@ -1,8 +1,8 @@
 // Codec: fields of Lua tables <-> entries of an object, so that bytes sort as the fields do.
 //
-//   entry key:    table | tag | payload           table: 1 byte below 0xF0, else 0xF0 + n and n bytes
-//     number      0x36..0x49, magnitude           integers in as few bytes as they need; a fraction
-//                                                 follows its floor, 8 bytes
+//   entry key:    table | tag | payload           table: 1 byte below 0xF0, else 0xF0 + n and n
+//     bytes number      0x36..0x49, magnitude           integers in as few bytes as they need; a
+//                                                 fraction follows its floor, 8 bytes
 //     string      0x80, bytes
 //     boolean     0xC0 false, 0xC1 true
 //
@@ -45,7 +45,8 @@ inline constexpr std::size_t key_string_bytes_max = 500;
 /// Longest string that lies in its own entry, bytes; longer ones are cut.
 inline constexpr std::size_t short_string_bytes_max = entry_value_bytes_max - 1;
 
-/// An entry's key under construction. Cheap to make: bytes are written once, by the functions below.
+/// An entry's key under construction. Cheap to make: bytes are written once, by the functions
+/// below.
 class KeyBytes {
  public:
   /// The start of every key of `table`: sorts before all of them.

@@ -3,8 +3,8 @@
 //   userdata: | Ring | Point, in order of their hashes ... | available, a byte for each server |
 //   user value 1: the servers' names
 //
-//  1. A server has points_per_server points; a key belongs to the first point at or behind its hash,
-//     and to the next available server where that one is not.
+//  1. A server has points_per_server points; a key belongs to the first point at or behind its
+//     hash, and to the next available server where that one is not.
 
 #include <algorithm>
 #include <cstddef>

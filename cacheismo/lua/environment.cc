@@ -63,7 +63,8 @@ Generation::Loading& Generation::Environment::loading_of(lua_State* lua, const c
 
 Host& Generation::Environment::items_of(lua_State* lua, const char* function) {
   const Call& call = call_of(lua, function);
-  if (call.writing != nullptr)
+  // What default() made for a read is open as if to be written, and forgotten afterwards.
+  if (call.writing != nullptr && call.method().kind != Kind::read)
     luaL_error(lua, "%s is not allowed in an update: it could not be undone", function);
   charge(lua, item_steps);
   return call.host();
@@ -185,7 +186,7 @@ int Generation::Environment::require(lua_State* lua) {
 
 const char sleep_tag = 0;
 
-int Generation::Environment::sleep(lua_State* lua) {
+int Generation::Environment::method_sleep(lua_State* lua) {
   Call& call = call_of(lua, "sleep");
   if (call.thread != lua || call.atomic)
     luaL_error(lua, "sleep works in an async method itself, not in a coroutine or an atomically");
@@ -357,7 +358,7 @@ void Generation::Environment::fill(lua_State* lua, Generation& generation) {
   set(lua, generation, "keys", store_keys);
   lua_setfield(lua, -2, "store");
   set(lua, generation, "require", require);
-  set(lua, generation, "sleep", sleep);
+  set(lua, generation, "sleep", method_sleep);
   set(lua, generation, "atomically", atomically);
   set(lua, generation, "now", now);
   set(lua, generation, "json", json);

@@ -44,7 +44,7 @@ struct Generation::Environment {
   static int object_type(lua_State* lua);
   static int object_open(lua_State* lua);
   static int require(lua_State* lua);
-  static int sleep(lua_State* lua);
+  static int method_sleep(lua_State* lua);
   static int atomically(lua_State* lua);
   static int now(lua_State* lua);
   static int json(lua_State* lua);

@@ -31,8 +31,8 @@ void take_answer(lua_State* lua, Generation& generation, int index) {
 
 void push(lua_State* lua, Bytes text) { lua_pushlstring(lua, text.data(), text.size()); }
 
-/// Calls the function below `arguments` values; its table becomes the object in call.writing. False:
-/// it returned nil.
+/// Calls the function below `arguments` values; its table becomes the object in call.writing.
+/// False: it returned nil.
 bool fill_from(lua_State* lua, Generation& generation, int arguments, const char* name) {
   Call& call = *generation.call();
   lua_call(lua, arguments, 1);

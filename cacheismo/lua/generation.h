@@ -56,7 +56,8 @@ class Generation {
   static int prepare_thread(lua_State* lua);
   /// Makes the answer of what call.thread has returned.
   static int take_answer_of_thread(lua_State* lua);
-  /// Appends what the value at `index` is as an answer: text, number, true, false, JSON. False: nil.
+  /// Appends what the value at `index` is as an answer: text, number, true, false, JSON. False:
+  /// nil.
   [[nodiscard]] bool append_result(lua_State* lua, int index, std::string& out);
 
   /// How long the sleep() is that a thread has yielded for; nullopt: it yielded for nothing known.

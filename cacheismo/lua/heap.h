@@ -14,7 +14,8 @@
 //     size again.
 //  5. Free memory is never written, and with AddressSanitizer it is poisoned.
 //
-// What it is not: a general allocator. It knows no threads, and callers say its blocks' sizes.
+// What it is not: a general allocator. It knows no threads, and its blocks' sizes come from
+// outside.
 //
 // Cost: about 40 instructions for a small block; for a large one a look at the list of free runs
 // that are long enough.

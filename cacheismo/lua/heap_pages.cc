@@ -69,7 +69,8 @@ void Pages::give_run(PageNumber first, std::uint32_t pages) {
     pages += table[after].run;
   }
   if (first > 0) {
-    // What the page before says of a run's beginning may be out of date; the run itself is not.
+    // What the page before says of a free run's beginning may be out of date; the run itself is
+    // not.
     const Page& before = table[first - 1];
     const PageNumber head = before.kind == Kind::free ? first - 1 : before.run;
     if (head < first && table[head].kind == Kind::free && head + table[head].run == first) {

@@ -110,9 +110,9 @@ class Host {
   /// False: no memory, or too large.
   [[nodiscard]] virtual bool put_item(Bytes key, const ItemCopy& item) = 0;
   [[nodiscard]] virtual bool delete_item(Bytes key) = 0;
-  /// Up to `limit` keys that start with `prefix`, from a cursor (0: the start) on; looks at a bounded
-  /// number of items. Returns the next cursor, 0 at the end. Every key present throughout is seen
-  /// at least once.
+  /// Up to `limit` keys that start with `prefix`, from a cursor (0: the start) on; looks at a
+  /// bounded number of items. Returns the next cursor, 0 at the end. Every key present throughout
+  /// is seen at least once.
   class KeyVisitor {
    public:
     virtual void visit(Bytes key) = 0;

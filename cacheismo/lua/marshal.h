@@ -10,8 +10,8 @@
 //  1. The same table gives the same bytes: keys ascend, a number has one spelling, NaN too.
 //  2. Data only: no function, no reference, no metatable. A table that is met twice is written
 //     twice; a cycle is nested too deeply.
-//  3. unmarshal() accepts exactly what marshal() writes; it reads nothing beyond its input, and what
-//     it allocates is in proportion to that.
+//  3. unmarshal() accepts exactly what marshal() writes; it reads nothing beyond its input, and
+//     what it allocates is in proportion to that.
 //  4. Both pay steps for each field and for the bytes of strings.
 //
 // What it is not: the form of an object in the store (stored_table.h), which is changed in place.

@@ -1,3 +1,5 @@
+// Command of the original interface (original.h): what a handler sees of the request.
+
 #include <string>
 
 #include "cacheismo/lua/command.h"

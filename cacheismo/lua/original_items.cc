@@ -1,3 +1,5 @@
+// HashMap and CacheItem of the original interface (original.h).
+
 #include <algorithm>
 #include <string>
 #include <vector>

@@ -1,6 +1,7 @@
 // Goal: the same seed, heap and runs give the same results in every process.
 // Method: a program whose answer depends on every order that Lua takes from hashes and addresses.
-// The answer stands below; each process of this test has its code and its memory elsewhere.
+// Its answer stands below; each process of this test has its code and its memory at other
+// addresses.
 
 #include <cstdint>
 #include <memory>

@@ -8,7 +8,8 @@
 //
 //  1. A field costs a look-up or two in the State, whatever the size of the table; pairs() one a
 //     step.
-//  2. Assigning a table copies it: what is stored is data, never a reference, a function or a cycle.
+//  2. Assigning a table copies it: what is stored is data, never a reference, a function or a
+//     cycle.
 //  3. A string above short_string_bytes_max lies in a table of its own, cut into pieces.
 //  4. A proxy works only in the call (or between the yields) that it was made in.
 //  5. pairs() goes in the order of the codec, and a field that is erased or written meanwhile does
@@ -37,8 +38,8 @@ inline constexpr int table_depth_max = 32;
 
 class StoredTables {
  public:
-  /// Makes the metatable of proxies in `state` (the main thread of a Vm), which outlives this. Raises
-  /// Lua's memory error.
+  /// Makes the metatable of proxies in `state` (the main thread of a Vm), which outlives this.
+  /// Raises Lua's memory error.
   explicit StoredTables(lua_State* state);
   StoredTables(const StoredTables&) = delete;
   StoredTables& operator=(const StoredTables&) = delete;

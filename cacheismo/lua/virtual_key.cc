@@ -16,7 +16,7 @@ int hex_digit(char c) {
 
 VirtualKeyParts::VirtualKeyParts(Bytes rest) {
   CHECK_LE(rest.size(), bytes_max);
-  char* to = bytes_.data();
+  char* to = bytes_;
   const char* part = to;
   for (std::size_t i = 0; i < rest.size(); ++i) {
     const char c = rest[i];

@@ -10,7 +10,6 @@
 #ifndef CACHEISMO_LUA_VIRTUAL_KEY_H_
 #define CACHEISMO_LUA_VIRTUAL_KEY_H_
 
-#include <array>
 #include <cstddef>
 #include <span>
 
@@ -24,18 +23,20 @@ class VirtualKeyParts {
   /// Longest virtual key, bytes: memcached's longest key.
   static constexpr std::size_t bytes_max = 250;
 
-  /// `rest` is what follows TYPE:METHOD, its colon included; empty if nothing does. Requires at most
-  /// bytes_max bytes.
+  /// `rest` is what follows TYPE:METHOD, its colon included; empty if nothing does. Requires at
+  /// most bytes_max bytes.
   explicit VirtualKeyParts(Bytes rest);
   VirtualKeyParts(const VirtualKeyParts&) = delete;
   VirtualKeyParts& operator=(const VirtualKeyParts&) = delete;
 
   /// KEY and then the arguments; an empty part is an empty string.
-  [[nodiscard]] std::span<const Bytes> parts() const { return {parts_.data(), count_}; }
+  [[nodiscard]] std::span<const Bytes> parts() const { return {parts_, count_}; }
 
  private:
-  std::array<char, bytes_max> bytes_;
-  std::array<Bytes, bytes_max> parts_;
+  char bytes_[bytes_max];
+  union {
+    Bytes parts_[bytes_max];  // the first count_ of them: to clear all takes longer than a cut
+  };
   std::size_t count_ = 0;
 };
 

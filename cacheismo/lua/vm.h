@@ -54,8 +54,8 @@ class Vm {
 
   /// A new table of globals on top of state(): what the sandbox offers, to which a script and the
   /// host may add. freeze_globals() ends that: afterwards a write to any global, and a read of one
-  /// that does not exist, is an error (or the latter is nil). It takes the table on top of the stack and leaves it there.
-  /// False: no memory; nothing was pushed, nothing frozen.
+  /// that does not exist, is an error (or the latter is nil). It takes the table on top of the
+  /// stack and leaves it there. False: no memory; nothing was pushed, nothing frozen.
   [[nodiscard]] bool push_new_globals();
   enum class Undefined : std::uint8_t { is_error, is_nil };
   [[nodiscard]] bool freeze_globals(Undefined undefined = Undefined::is_error);

@@ -1,4 +1,5 @@
-// Virtual keys: get, gets, mg, set and ms of TYPE:METHOD:KEY... -> a method's answer as reply bytes.
+// Virtual keys: get, gets, mg, set and ms of TYPE:METHOD:KEY... -> a method's answer as reply
+// bytes.
 //
 //   answer     get, gets               mg                    set, ms
 //   value      VALUE key 0 n [0]       VA n / HD             STORED / HD

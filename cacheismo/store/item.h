@@ -16,10 +16,11 @@
 //           +----------------------+----------------------------+
 //
 // A value is inline while the whole item fits in inline_item_bytes_max, else it lies in pieces and
-// no byte is inline. An object is a single leaf in the place of an inline value while that suffices,
-// else a tree of nodes: split.bytes is then what they take in pages, split.first the root. An item therefore costs 12 bytes, 2 for its slot, about 8 in the index and
-// about 5.3 in the access log; 6 more once somebody asks for its CAS value (8 for one that a client
-// assigns), 4 for client flags other than 0.
+// no byte is inline. An object is a single leaf in the place of an inline value while that
+// suffices, else a tree of nodes: split.bytes is then what they take in pages, split.first the
+// root. An item therefore costs 12 bytes, 2 for its slot, about 8 in the index and about 5.3 in
+// the access log; 6 more once somebody asks for its CAS value (8 for one that a client assigns), 4
+// for client flags other than 0.
 //
 // Integers are in the machine's order and at even addresses only (packed).
 

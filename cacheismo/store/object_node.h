@@ -106,16 +106,18 @@ class Probe {
 
   [[nodiscard]] Bytes key() const { return key_; }
 
-  /// The sign of a stored key against this one. Bytes up to `end` may be read.
-  [[nodiscard]] int order_of(const char* stored, std::uint32_t bytes, const char* end) const {
+  enum class Order : std::uint8_t { below, equal, above };
+
+  /// How a stored key stands to this one. Bytes up to `end` may be read.
+  [[nodiscard]] Order order_of(const char* stored, std::uint32_t bytes, const char* end) const {
     if (end - stored >= 8) [[likely]] {
       std::uint64_t head = load(stored);
       if (bytes < 8) head &= ~(~std::uint64_t{0} >> (8 * bytes));
-      if (head != head_) return head < head_ ? -1 : 1;
-      if (bytes <= 8 && key_.size() <= 8)
-        return bytes == key_.size() ? 0 : (bytes < key_.size() ? -1 : 1);
+      if (head < head_) return Order::below;
+      if (head > head_) return Order::above;
+      if (bytes <= 8 && key_.size() <= 8) return order(bytes, key_.size());
     }
-    return Bytes(stored, bytes).compare(key_);
+    return whole_order(stored, bytes);
   }
 
  private:
@@ -124,6 +126,15 @@ class Probe {
     std::memcpy(&word, from, sizeof word);
     if constexpr (std::endian::native == std::endian::little) word = __builtin_bswap64(word);
     return word;
+  }
+  template <class Number>
+  [[nodiscard]] static Order order(Number a, std::size_t b) {
+    return a == b ? Order::equal : (a < b ? Order::below : Order::above);
+  }
+  [[nodiscard]] __attribute__((noinline)) Order whole_order(const char* stored,
+                                                            std::uint32_t bytes) const {
+    const int sign = std::memcmp(stored, key_.data(), std::min<std::size_t>(bytes, key_.size()));
+    return sign == 0 ? order(bytes, key_.size()) : (sign < 0 ? Order::below : Order::above);
   }
   /// The first 8 bytes as a number that orders as they do; missing ones are 0.
   [[nodiscard]] static std::uint64_t head_of(Bytes key) {
@@ -152,8 +163,8 @@ struct LeafPlace {
   for (const char* at = node.data; at != end;) {
     std::uint32_t key_bytes;
     const char* key = read_length(at, key_bytes);
-    const int order = probe.order_of(key, key_bytes, end);
-    if (order >= 0) return {at, order == 0};
+    const Probe::Order order = probe.order_of(key, key_bytes, end);
+    if (order != Probe::Order::below) return {at, order == Probe::Order::equal};
     std::uint32_t value_bytes;
     at = read_length(key + key_bytes, value_bytes) + value_bytes;
   }
@@ -173,7 +184,7 @@ struct InnerPlace {
   while (place.after != end) {
     std::uint32_t key_bytes;
     const char* key = read_length(place.after, key_bytes);
-    if (probe.order_of(key, key_bytes, end) > 0) break;
+    if (probe.order_of(key, key_bytes, end) == Probe::Order::above) break;
     place = {place.after, place.at, key + key_bytes + child_bytes};
   }
   return place;

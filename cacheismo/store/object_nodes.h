@@ -25,7 +25,7 @@
 namespace cacheismo::store {
 
 /// A leaf or inner node above this many bytes is split in two, if it has the entries for it.
-inline constexpr std::uint32_t node_bytes_max = 1024;
+inline constexpr std::uint32_t node_bytes_max = 512;
 
 /// What a node of so many bytes takes in the arena: header, slot and rounding included.
 [[nodiscard]] constexpr std::uint32_t node_footprint(std::uint32_t bytes) {

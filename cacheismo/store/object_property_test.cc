@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "cacheismo/base/hash.h"
 #include "cacheismo/base/prng.h"
 #include "cacheismo/base/units.h"
 #include "cacheismo/store/object.h"
@@ -90,7 +91,7 @@ class Rig {
     std::string field = std::to_string(prng_.below(fields_));
     if (prng_.chance(1, 8)) field = "a long common beginning " + field;
     // Which keys are long is decided by the key, so that they are met again.
-    if (std::hash<std::string>()(field) % 40 < long_keys_in_ten_) field.resize(512, '.');
+    if (hash64(field, 0) % 40 < long_keys_in_ten_) field.resize(512, '.');
     return prng_.chance(1, 200) ? std::string() : field;
   }
   std::string any_value() {

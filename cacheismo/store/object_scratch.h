@@ -34,8 +34,10 @@ class Scratch {
   [[nodiscard]] std::size_t used() const { return begun_ * block_bytes - left_; }
   void reset() {
     if (blocks_.size() > kept_bytes / block_bytes) blocks_.resize(kept_bytes / block_bytes);
-    begun_ = left_ = 0;
-    next_ = nullptr;
+    if (blocks_.empty()) return;
+    begun_ = 1;
+    next_ = blocks_[0].get();
+    left_ = block_bytes;
   }
 
  private:

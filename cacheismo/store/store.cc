@@ -96,7 +96,7 @@ MetaGet Store::meta_get(const Key& key, const MetaGetRule& rule, Seconds now) {
 
 std::uint64_t Store::cas(ItemView& item) {
   body_->expect_none_open();
-  CHECK(!item.object_);
+  if (item.object_) return 0;
   Table& table = body_->table;
   const Handle handle{item.handle_};
   if (const std::uint64_t known = table.item(handle).cas()) return known;
@@ -171,6 +171,7 @@ std::size_t Store::windows(Draft draft, std::uint64_t offset, std::span<MutableB
   Body::DraftRecord& record = body_->drafts.at(draft.handle);
   CHECK_LT(offset, record.value_bytes);
   body_->table.work() = record.work;
+  if (offset < record.cursor.start) record.cursor = {record.first, 0};
   // A window a piece: enough pieces for `out`, of which the first may be half full.
   const std::uint64_t ahead = std::min<std::uint64_t>(
       record.value_bytes, offset + (out.size() - 1) * piece_value_bytes_max + 1);

@@ -71,7 +71,8 @@ enum class Outcome : std::uint8_t {
 class ItemView {
  public:
   [[nodiscard]] Bytes key() const { return key_; }
-  /// An object has no value to be read: see object.h. get(), meta_get() and arithmetic never show one.
+  /// An object has no value to be read: see object.h. get(), meta_get() and arithmetic never show
+  /// one.
   [[nodiscard]] bool is_object() const { return object_; }
   /// Of an object: what its nodes take in memory.
   [[nodiscard]] std::uint64_t value_bytes() const { return value_bytes_; }
@@ -282,8 +283,8 @@ class Store {
   [[nodiscard]] std::optional<ItemView> touch(const Key& key, Seconds expiry, Seconds now);
 
   /// The item's CAS value, unique per write. Assigned on first request, hence not const: it may
-  /// move memory, so `item` and every other view are refreshed or dead; `item` is refreshed. Never
-  /// 0. Values grow in the order of writes to one key.
+  /// move memory, so `item` and every other view are refreshed or dead; `item` is refreshed. 0 for
+  /// an object, never else. Values grow in the order of writes to one key.
   [[nodiscard]] std::uint64_t cas(ItemView& item);
 
   /// Copies value bytes [offset, offset + out.size()) of `item`. Requires them within the value.
@@ -326,8 +327,8 @@ class Store {
   /// takes effect before it returns. A later call replaces one that has not taken effect yet.
   void flush(Seconds at, Seconds now);
 
-  /// Drops what was used longest ago, until `bytes` (key + value + overhead) are gone or `items_max`
-  /// items are; what is pinned stays.
+  /// Drops what was used longest ago, until `bytes` (key + value + overhead) are gone or
+  /// `items_max` items are; what is pinned stays.
   Dropped drop_oldest(std::uint64_t bytes, std::uint32_t items_max, Seconds now);
 
   // ---- Objects ----------------------------------------------------------------------------------
@@ -337,7 +338,7 @@ class Store {
   // touch(), scan() and flush() treat it as any item, and views of it say is_object(). put() with
   // set or replace takes its place; add, append and prepend do not store; arithmetic() says
   // not_numeric; remove() deletes it, also with invalidate or clear_value; a compare_cas never
-  // matches. cas(), copy_value() and pin() must not be called for it.
+  // matches. copy_value() and pin() must not be called for it.
 
   /// Opens the object of `key`, if it is one. Any number may be open to read, one for update. Until
   /// all are closed no verb that writes may be called but the commit of an object: only get, peek,

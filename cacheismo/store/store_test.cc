@@ -3,6 +3,7 @@
 
 #include "cacheismo/store/store.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -374,6 +375,23 @@ TEST_F(StoreTest, DraftsMayHoldHalfTheMemoryAndNoMore) {
   EXPECT_EQ(store_->stats().draft_bytes, 0u);
   EXPECT_EQ(get("k"), "v");
   EXPECT_EQ(store_->audit(), std::nullopt);
+}
+
+TEST_F(StoreTest, ADraftThatIsCompleteCanBeReadFromTheStartAgain) {
+  const auto draft = store_->begin(store_->key("big"), 100'000, now_);
+  MutableBytes window[1];
+  std::uint64_t offset = 0;
+  for (; offset < 100'000; offset += window[0].size()) {
+    ASSERT_EQ(store_->windows(*draft, offset, window, now_), 1u);
+    std::fill(window[0].begin(), window[0].end(), static_cast<char>('a' + offset % 26));
+  }
+  std::string value;
+  while (value.size() < 100'000) {
+    ASSERT_EQ(store_->windows(*draft, value.size(), window, now_), 1u);
+    value.append(window[0].data(), window[0].size());
+  }
+  ASSERT_EQ(store_->commit(*draft, {}, now_).outcome, Outcome::stored);
+  EXPECT_EQ(get("big"), value);
 }
 
 }  // namespace

@@ -8,15 +8,16 @@
 -- Cost: O(1).
 
 local arguments = require("arguments")
+local whole = arguments.whole
 
 local counter = object.type("counter", { version = 1 })
 
 function counter.default() return { value = 0, start = 0 } end
 
 function counter.new(start, floor, ceiling)
-  local value = arguments.whole(start or 0, "start")
-  floor = floor and arguments.whole(floor, "floor")
-  ceiling = ceiling and arguments.whole(ceiling, "ceiling")
+  local value = whole(start or 0, "start")
+  floor = floor and whole(floor, "floor")
+  ceiling = ceiling and whole(ceiling, "ceiling")
   if value < (floor or value) or value > (ceiling or value) then
     error("start is outside of floor and ceiling", 0)
   end
@@ -24,27 +25,30 @@ function counter.new(start, floor, ceiling)
 end
 
 local function move_to(self, value)
-  if value < (self.floor or value) or value > (self.ceiling or value) then return "OUT_OF_RANGE" end
+  local floor, ceiling = self.floor, self.ceiling
+  if floor and value < floor or ceiling and value > ceiling then return "OUT_OF_RANGE" end
   self.value = value
   return value
 end
 
 function counter.update.incr(self, by)
-  by = arguments.whole(by or 1, "amount", 0)
-  local value = self.value + by
-  if value < self.value then return "OUT_OF_RANGE" end -- wrapped around
+  by = whole(by or 1, "amount", 0)
+  local before = self.value
+  local value = before + by
+  if value < before then return "OUT_OF_RANGE" end -- wrapped around
   return move_to(self, value)
 end
 
 function counter.update.decr(self, by)
-  by = arguments.whole(by or 1, "amount", 0)
-  local value = self.value - by
-  if value > self.value then return "OUT_OF_RANGE" end -- wrapped around
+  by = whole(by or 1, "amount", 0)
+  local before = self.value
+  local value = before - by
+  if value > before then return "OUT_OF_RANGE" end -- wrapped around
   return move_to(self, value)
 end
 
 function counter.read.get(self) return self.value end
 
-function counter.update.set(self, value) return move_to(self, arguments.whole(value, "value")) end
+function counter.update.set(self, value) return move_to(self, whole(value, "value")) end
 
 function counter.update.reset(self) return move_to(self, self.start) end

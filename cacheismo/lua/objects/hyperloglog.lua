@@ -98,16 +98,20 @@ function hyperloglog.update.merge(self, other_key)
   local other = object.open(arguments.text(other_key, "second key", 0))
   if not other then return "SUCCESS" end
   local registers, histogram = self.registers, self.histogram
+  -- Counted aside: thousands of registers may change, and these are a few dozen fields.
+  local counts = {}
+  for rank, count in pairs(histogram) do counts[rank] = count end
   for chunk_at, theirs in pairs(other.registers) do
     local ours = registers[chunk_at] or empty_chunk
     local ranks = { ours:byte(1, chunk_bytes) }
     for at, rank in ipairs({ theirs:byte(1, chunk_bytes) }) do
       if rank > ranks[at] then
-        move(histogram, ranks[at], rank)
+        move(counts, ranks[at], rank)
         ranks[at] = rank
       end
     end
     registers[chunk_at] = string.char(table.unpack(ranks))
   end
+  for rank = 0, rank_bits + 1 do histogram[rank] = counts[rank] end
   return "SUCCESS"
 end

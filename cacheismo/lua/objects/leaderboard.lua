@@ -6,7 +6,7 @@
 --  2. Scores are floats of 64 bits: whole ones are exact up to 2^53.
 --  3. A leaderboard without members takes no memory.
 --
--- Cost: O(log n) each, plus what is listed. A member takes about 25 bytes and three times its name.
+-- Cost: O(log n) each, plus what is listed. A member takes about 20 bytes and three times its name.
 
 local arguments = require("arguments")
 local ranking = require("ranking")

@@ -9,6 +9,8 @@
 -- Not a rate limit: all of it may go in the first second (see ratelimit). Cost: O(1).
 
 local arguments = require("arguments")
+local time_now = os.time
+local number = arguments.number
 
 local quota = object.type("quota", { version = 1 })
 
@@ -31,7 +33,7 @@ local ends_of = {
 }
 
 local function renew_when_over(self)
-  local time = os.time()
+  local time = time_now()
   if time >= self.ends then
     self.used = 0
     self.ends = ends_of[self.period](time)
@@ -41,15 +43,15 @@ end
 function quota.new(limit, period)
   if not ends_of[period or ""] then return nil end
   return {
-    limit = arguments.number(limit, "limit", 0),
+    limit = number(limit, "limit", 0),
     period = period,
     used = 0,
-    ends = ends_of[period](os.time()),
+    ends = ends_of[period](time_now()),
   }
 end
 
 function quota.update.addandcheck(self, amount)
-  amount = arguments.number(amount or 1, "amount", 0)
+  amount = number(amount or 1, "amount", 0)
   renew_when_over(self)
   local used = self.used + amount
   if used > self.limit then return "QUOTA_EXCEEDED" end
@@ -64,6 +66,6 @@ function quota.update.reset(self)
 end
 
 function quota.read.remaining(self)
-  if os.time() >= self.ends then return self.limit end
+  if time_now() >= self.ends then return self.limit end
   return self.limit - self.used
 end

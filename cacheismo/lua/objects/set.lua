@@ -9,14 +9,21 @@
 -- for an intersection.
 
 local arguments = require("arguments")
+local text = arguments.text
 
 local set = object.type("set", { version = 1 })
+
+-- The empty string at the end becomes the last line's end.
+local function as_lines(members)
+  members[#members + 1] = ""
+  return table.concat(members, "\r\n")
+end
 
 function set.new() return { count = 0, items = {} } end
 
 function set.update.put(self, member)
   local items = self.items
-  if not items[arguments.text(member, "member", 0, 500)] then
+  if not items[text(member, "member", 0, 500)] then
     items[member] = true
     self.count = self.count + 1
   end
@@ -24,12 +31,12 @@ function set.update.put(self, member)
 end
 
 function set.read.exist(self, member)
-  return self.items[arguments.text(member, "member", 0, 500)] and "EXISTS" or "NOT_FOUND"
+  return self.items[text(member, "member", 0, 500)] and "EXISTS" or "NOT_FOUND"
 end
 
 function set.update.delete(self, member)
   local items = self.items
-  if items[arguments.text(member, "member", 0, 500)] then
+  if items[text(member, "member", 0, 500)] then
     items[member] = nil
     self.count = self.count - 1
   end
@@ -39,36 +46,36 @@ end
 function set.read.count(self) return self.count end
 
 function set.read.getall(self)
-  local lines = {}
-  for member in pairs(self.items) do lines[#lines + 1] = member .. "\r\n" end
-  return table.concat(lines)
+  local members = {}
+  for member in pairs(self.items) do members[#members + 1] = member end
+  return as_lines(members)
 end
 
 function set.read.union(self, other_key)
-  local other = object.open(arguments.text(other_key, "second key", 0))
+  local other = object.open(text(other_key, "second key", 0))
   if not other then return "ERROR_CACHE_MISS" end
   local after, left = pairs(self.items)
   local _, right = pairs(other.items)
-  local lines = {}
+  local members = {}
   local a, b = after(left), after(right)
   while a or b do
     local member = (not b or a and a < b) and a or b
-    lines[#lines + 1] = member .. "\r\n"
+    members[#members + 1] = member
     if a == member then a = after(left, a) end
     if b == member then b = after(right, b) end
   end
-  return table.concat(lines)
+  return as_lines(members)
 end
 
 function set.read.intersection(self, other_key)
-  local other = object.open(arguments.text(other_key, "second key", 0))
+  local other = object.open(text(other_key, "second key", 0))
   if not other then return "ERROR_CACHE_MISS" end
   local few, many = self, other
   if few.count > many.count then few, many = many, few end
-  local lines = {}
+  local members = {}
   local items = many.items
   for member in pairs(few.items) do
-    if items[member] then lines[#lines + 1] = member .. "\r\n" end
+    if items[member] then members[#members + 1] = member end
   end
-  return table.concat(lines)
+  return as_lines(members)
 end

@@ -10,17 +10,18 @@
 -- Cost: O(log N) to add and for the newest, O(N) for the others.
 
 local arguments = require("arguments")
+local number, whole = arguments.number, arguments.whole
 
 local swcounter = object.type("swcounter", { version = 1 })
 
 local size_max = 10000
 
 function swcounter.new(size)
-  return { size = arguments.whole(size or 16, "size", 1, size_max), index = 0, values = {} }
+  return { size = whole(size or 16, "size", 1, size_max), index = 0, values = {} }
 end
 
 function swcounter.update.add(self, value)
-  value = arguments.number(value, "value")
+  value = number(value, "value")
   local index = self.index % self.size + 1
   self.values[index] = value
   self.index = index
