@@ -1,6 +1,6 @@
 // Goal: methods that wait, scripts that take commands over, handlers of the original interface and
-// reloads do over the wire what scripts.h and virtual_keys.cc say. Method: one simulated node with a
-// few lines of Lua; requests whole, cut at random and byte by byte.
+// reloads do over the wire what scripts.h and virtual_keys.cc say. Method: one simulated node with
+// a few lines of Lua; requests whole, cut at random and byte by byte.
 
 #include <chrono>
 #include <string>
