@@ -39,8 +39,9 @@ Result<void, std::string> Scripts::load() {
     loaded = failure(read.error());
   }
   if (loaded) {
+    const bool start = engine_.generation() == 1;
     node_.log.write(
-        Level::info, "scripts_loaded",
+        start ? Level::debug : Level::info, "scripts_loaded",
         fmt::format("generation={} types={}", engine_.generation(), engine_.types()->all().size()));
   } else {
     ++failed_loads_;
