@@ -25,7 +25,8 @@ PURE_C = {
 PURE_C_OF = {"base": {"abort", "fprintf", "stderr", "fputs", "fputc", "fwrite"}}
 # The rooms of scripts: Lua's errors are exceptions, and Lua itself is built from its sources
 # without clock, files or chance (third_party/lua.BUILD). A shared_ptr asks whether there is one
-SCRIPT_ROOMS = {"codec", "engine", "heap", "json", "stored_table", "types", "vm"}
+# thread.
+SCRIPT_ROOMS = {"codec", "engine", "heap", "json", "marshal", "stored_table", "types", "vm"}
 SCRIPT_C = re.compile(r"^__cxa_\w+$|^__libc_single_threaded$|^snprintf$")
 SCRIPT_CPP = re.compile(r"^lua_|^luaL_|^luaopen_(?:base|coroutine|math|string|table|utf8)\(")
 # What the sanitizers and the fuzzer put in.
