@@ -64,8 +64,8 @@ inline constexpr std::uint64_t item_bytes_min = 1 * KiB;
 
 // ---- Objects -----------------------------------------------------------------------------------
 
-/// Longest key of an entry, bytes. Two fit into a node of 1 KiB, so that a tree always has two
-/// branches.
+/// Longest key of an entry, bytes. Twice what a script's table needs that names its entries by keys
+/// of clients; an inner node has four such at most before it is split.
 inline constexpr std::size_t object_key_bytes_max = 512;
 
 /// Longest value of an entry, bytes. What is longer takes several entries.
@@ -76,7 +76,7 @@ inline constexpr std::size_t object_value_bytes_max = 1 * KiB;
 inline constexpr std::uint64_t object_bytes_max = 16 * MiB;
 
 /// What one update of an object may hold in changed nodes outside of the arena, bytes: a method
-/// that changes 3,000 nodes. Half of what resident memory may be above the arena.
+/// that changes 6,000 nodes. Half of what resident memory may be above the arena.
 inline constexpr std::size_t object_scratch_bytes_max = 4 * MiB;
 
 // ---- Connections -------------------------------------------------------------------------------

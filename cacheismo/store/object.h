@@ -12,8 +12,8 @@
 //
 // What it is not: it knows nothing of what entries mean, nor of nested tables (lua/ does).
 //
-// Cost: an entry is found in O(log n): below 50 entries in one run of bytes, else in a tree of
-// nodes of about 1 KiB. A change copies the nodes on its way to memory of the Object, which it
+// Cost: an entry is found in O(log n): up to 423 bytes of entries in one run, else in a tree of
+// nodes of 512. A change copies the nodes on its way to memory of the Object, which it
 // keeps for the next use (256 KiB at most) and of which one opening takes at most
 // limits::object_scratch_bytes_max.
 

@@ -104,7 +104,11 @@ Outcome Table::commit(ObjectTree& tree, const ObjectCommit& how, Seconds now) {
   const bool as_before = old && !tree.reshaped() && item(tree.opened().item).has(bits::split) &&
                          shape.layout == bits::split;
   const Handle made = as_before ? settle_leaves(tree) : settle(tree, shape, fresh);
-  if (tree.replaced().item) drop(tree.replaced().item);
+  if (const Handle replaced = tree.replaced().item) {
+    // Who reads what had the key goes on with what has it now.
+    open_items_.moved(replaced, made);
+    succeed(replaced, made);
+  }
   finish_commit(made, how, now);
   return Outcome::stored;
 }

@@ -118,6 +118,14 @@ class Rig {
     return found;
   }
 
+  /// Opens an empty one that is to take the place of whatever has the key; whether something has.
+  bool open_new(Object& object, const std::string& key) {
+    const bool existed = store_.peek(store_.key(key), now_).has_value();
+    MUST(store_.open(object, store_.key(key), ObjectAccess::create, now_) == ObjectFound::missing);
+    MUST(!object.first_from({}).has_value());
+    return existed;
+  }
+
   void compare(const std::string& key) {
     Object object;
     if (open(object, key, ObjectAccess::read) == ObjectFound::missing) return;
@@ -171,8 +179,10 @@ class Rig {
     const std::string read_key = any_object();
     const bool reads =
         prng_.chance(1, 4) && open(reader, read_key, ObjectAccess::read) == ObjectFound::object;
-    const bool existed = open(object, key, ObjectAccess::update) == ObjectFound::object;
-    Known changed = existed ? known_[key] : Known{};
+    const bool creates = prng_.chance(1, 12);
+    const bool existed = creates ? open_new(object, key)
+                                 : open(object, key, ObjectAccess::update) == ObjectFound::object;
+    Known changed = existed && !creates ? known_[key] : Known{};
     const std::uint64_t changes = prng_.chance(1, 20) ? prng_.below(600) : prng_.below(6);
     for (std::uint64_t i = 0; i < changes; ++i) change(object, changed.map);
     if (prng_.chance(1, 10)) same(object, changed.map);
