@@ -61,10 +61,11 @@ class Walk {
         names += name + "\n";
         if (lua_type(lua_, -1) == LUA_TFUNCTION) {
           // Light functions are those without upvalues.
-          if (lua_getupvalue(lua_, -1, 1) == nullptr)
+          if (lua_getupvalue(lua_, -1, 1) == nullptr) {
             light += name + "\n";
-          else
+          } else {
             lua_pop(lua_, 1);
+          }
         }
         if (lua_type(lua_, -1) == LUA_TTABLE) library(name);
         if (lua_type(lua_, -1) == LUA_TUSERDATA || lua_type(lua_, -1) == LUA_TTHREAD)
@@ -123,9 +124,10 @@ TEST(Sandbox, WhatIsDangerousIsAbsent) {
                            "os.setlocale", "os.difftime",    "math.randomseed", "string.gfind",
                            "table.getn"}) {
     EXPECT_EQ(vm.run(std::string("return type(") + name + ")"), "nil") << name;
-    if (std::string(name).find('.') == std::string::npos)
+    if (std::string(name).find('.') == std::string::npos) {
       EXPECT_EQ(vm.run(std::string("return ") + name, true),
                 std::string("error: test.lua:1: undefined global '") + name + "'");
+    }
   }
 }
 

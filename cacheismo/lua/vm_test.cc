@@ -256,8 +256,9 @@ TEST(Vm, AChainOfClosingCoroutinesDoesNotReachTheCStacksEnd) {
 
 TEST(Vm, DeeplyNestedSourceIsASyntaxError) {
   TestVm vm;
-  EXPECT_STARTS(vm.run("return " + std::string(100'000, '(')), "load: test.lua: C stack overflow");
-  EXPECT_STARTS(vm.run("return " + std::string(100'000, '{')), "load: test.lua: C stack overflow");
+  constexpr std::size_t depth = 1 << 17;
+  EXPECT_STARTS(vm.run("return " + std::string(depth, '(')), "load: test.lua: C stack overflow");
+  EXPECT_STARTS(vm.run("return " + std::string(depth, '{')), "load: test.lua: C stack overflow");
 }
 
 // ---- Threads ------------------------------------------------------------------------------------
@@ -376,7 +377,9 @@ TEST(Vm, LoadingAndRunningWithLittleMemoryFailsCleanly) {
         vm->begin({});
         const Ended ended = vm->run(vm->state(), 0, &results);
         succeeded = ended == Ended::returned;
-        if (!succeeded) EXPECT_EQ(ended, Ended::out_of_memory);
+        if (!succeeded) {
+          EXPECT_EQ(ended, Ended::out_of_memory);
+        }
       }
     }
     lua_settop(vm->state(), 0);

@@ -52,6 +52,8 @@ bool names_classes(Bytes which) {
 
 After Dispatcher::execute(const Command& command, bool pipelined, OutputBuffer& out,
                           Report& report) {
+  if (const lua::Method* script = taken_over(command.verb)) [[unlikely]]
+    return run_taken_over(command, *script, {}, out);
   switch (command.verb) {
     case Verb::del: del(command, out); break;
     case Verb::incr:

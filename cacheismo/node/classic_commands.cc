@@ -85,6 +85,8 @@ store::PutRule Dispatcher::put_rule(const Command& command) const {
 After Dispatcher::put(const Command& command, Bytes value, OutputBuffer& out) {
   if (Bytes rest; const lua::Method* method = method_of_put(command, rest)) [[unlikely]]
     return virtual_put(command, *method, rest, value, out);
+  if (const lua::Method* script = taken_over(command.verb)) [[unlikely]]
+    return run_taken_over(command, *script, std::string(value), out);
   store::PutResult result =
       node_.store.put(node_.store.key(command.key), put_rule(command), value, node_.now);
   reply_put(command, result, out);
@@ -98,6 +100,8 @@ Result<store::Draft, Outcome> Dispatcher::begin(const Command& command) {
 void Dispatcher::commit(const Command& command, store::Draft draft, OutputBuffer& out) {
   if (Bytes rest; const lua::Method* method = method_of_put(command, rest)) [[unlikely]]
     return virtual_commit(command, *method, rest, draft, out);
+  if (const lua::Method* script = taken_over(command.verb)) [[unlikely]]
+    return commit_taken_over(command, *script, draft, out);
   store::PutResult result = node_.store.commit(draft, put_rule(command), node_.now);
   reply_put(command, result, out);
 }

@@ -206,6 +206,17 @@ std::size_t Connection::step(Bytes in, Stop& why) {
 std::size_t Connection::step_command(Bytes in, const Parsed& parsed, Stop& why) {
   const Command& command = node_->parser.command();
   Dispatcher dispatcher(*node_);
+  const lua::Method* script = nullptr;
+  if (is_multi_get(command.verb)) script = dispatcher.taken_over(command.verb);
+  if (script != nullptr) {
+    if (dispatcher.run_taken_over(command, *script, {}, output_) == After::waiting) {
+      waits_for_call_ = true;
+      ++budget_;
+      why = Stop::wait;
+      return 0;
+    }
+    return parsed.consumed;
+  }
   if (is_multi_get(command.verb)) {
     multiget_ = dispatcher.multi_get(command);
     const auto before = static_cast<std::size_t>(command.keys.data() - in.data());

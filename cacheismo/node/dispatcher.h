@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/result.h"
@@ -82,6 +83,12 @@ class Dispatcher {
   /// Looks up the keys in `keys` (each checked, space-separated) in order.
   [[nodiscard]] MultiGetStep multi_get(const MultiGet& how, Bytes keys, OutputBuffer& out);
 
+  /// The script that has taken a command over; null: none, which is the rule.
+  [[nodiscard]] const lua::Method* taken_over(proto::Verb verb) const;
+  /// Lets it answer: go_on or waiting.
+  [[nodiscard]] After run_taken_over(const proto::Command& command, const lua::Method& method,
+                                     std::string data, OutputBuffer& out);
+
   /// `pipelined`: this connection has replies in its output already.
   [[nodiscard]] After execute(const proto::Command& command, bool pipelined, OutputBuffer& out,
                               Report& report);
@@ -128,6 +135,11 @@ class Dispatcher {
   [[nodiscard]] const lua::Method* method_of_put(const proto::Command& command, Bytes& rest) const;
   void virtual_commit(const proto::Command& command, const lua::Method& method, Bytes rest,
                       store::Draft draft, OutputBuffer& out);
+  void commit_taken_over(const proto::Command& command, const lua::Method& script,
+                         store::Draft draft, OutputBuffer& out);
+  [[nodiscard]] std::string take_data(const proto::Command& command, store::Draft draft);
+  /// Text that goes to the client as it is.
+  void append_raw(Bytes text, OutputBuffer& out);
   void append_text(Bytes text, OutputBuffer& out);
   void append_error(Bytes text, OutputBuffer& out);
 

@@ -39,8 +39,9 @@ Result<void, std::string> Scripts::load() {
     loaded = failure(read.error());
   }
   if (loaded) {
+    const bool start = engine_.generation() == 1;
     node_.log.write(
-        Level::info, "scripts_loaded",
+        start ? Level::debug : Level::info, "scripts_loaded",
         fmt::format("generation={} types={}", engine_.generation(), engine_.types()->all().size()));
   } else {
     ++failed_loads_;
@@ -57,23 +58,37 @@ lua::Answer Scripts::reload() {
   return {.is = lua::Answer::Is::value, .text = "RELOADED"};
 }
 
-lua::Answer Scripts::call(const lua::Method& method, Bytes rest, std::optional<Bytes> data,
-                          std::uint32_t slot) {
-  if (const auto found = waiting_.find(slot); found != waiting_.end()) [[unlikely]] {
-    CHECK(found->second.finished);
-    text_ = std::move(found->second.text);
-    const lua::Answer taken{.is = found->second.is, .text = text_};
-    waiting_.erase(found);
-    return taken;
-  }
-  if (&method == &reload_) return reload();
-  const lua::Answer answer = engine_.call(method, rest, data);
+std::optional<lua::Answer> Scripts::take_finished(std::uint32_t slot) {
+  const auto found = waiting_.find(slot);
+  if (found == waiting_.end()) [[likely]]
+    return std::nullopt;
+  CHECK(found->second.finished);
+  text_ = std::move(found->second.text);
+  const lua::Answer taken{.is = found->second.is, .text = text_};
+  waiting_.erase(found);
+  return taken;
+}
+
+lua::Answer Scripts::note_waiting(const lua::Answer& answer, std::uint32_t slot) {
   if (answer.is != lua::Answer::Is::waiting) return answer;
   Waiting& waiting = waiting_[slot];
   waiting.call = answer.call;
   waiting.timer = node_.io.set_timer(MonotonicTime(Duration(answer.wake_ns)), *this);
   slots_.emplace(waiting.timer.value, slot);
   return answer;
+}
+
+lua::Answer Scripts::call(const lua::Method& method, Bytes rest, std::optional<Bytes> data,
+                          std::uint32_t slot) {
+  if (const auto finished = take_finished(slot)) return *finished;
+  if (&method == &reload_) return reload();
+  return note_waiting(engine_.call(method, rest, data), slot);
+}
+
+lua::Answer Scripts::call_command(const lua::Method& method, lua::CommandData command,
+                                  std::uint32_t slot) {
+  if (const auto finished = take_finished(slot)) return *finished;
+  return note_waiting(engine_.call_command(method, std::move(command)), slot);
 }
 
 void Scripts::on_timer(io::TimerId timer) {

@@ -50,6 +50,13 @@ class Scripts final : public io::TimerEvents {
   /// for. `waiting`: the connection goes on when Connection::call_finished() is called.
   [[nodiscard]] lua::Answer call(const lua::Method& method, Bytes rest, std::optional<Bytes> data,
                                  std::uint32_t slot);
+  /// The script that has taken an ordinary command over; null: none.
+  [[nodiscard]] const lua::Method* takes_over(lua::Verb verb) const {
+    return engine_.takes_over(verb);
+  }
+  /// Runs it, as call() does.
+  [[nodiscard]] lua::Answer call_command(const lua::Method& method, lua::CommandData command,
+                                         std::uint32_t slot);
   /// The connection in `slot` has ended.
   void forget(std::uint32_t slot);
 
@@ -74,6 +81,9 @@ class Scripts final : public io::TimerEvents {
   };
 
   [[nodiscard]] lua::Answer reload();
+  /// The answer that the connection in `slot` waited for, if there is one.
+  [[nodiscard]] std::optional<lua::Answer> take_finished(std::uint32_t slot);
+  [[nodiscard]] lua::Answer note_waiting(const lua::Answer& answer, std::uint32_t slot);
 
   NodeState& node_;
   bool reload_enabled_;

@@ -12,6 +12,7 @@
 
 #include "cacheismo/node/dispatcher.h"
 #include "cacheismo/node/scripts.h"
+#include "cacheismo/proto/decimal.h"
 #include "cacheismo/proto/replies.h"
 #include "cacheismo/proto/reply_format.h"
 
@@ -34,20 +35,24 @@ const lua::Method* Dispatcher::method_of_put(const Command& command, Bytes& rest
 }
 
 Answer Dispatcher::call(const lua::Method& method, Bytes rest, std::optional<Bytes> data) {
-  const Answer answer = node_.scripts->call(method, rest, data, node_.caller);
+  Answer answer = node_.scripts->call(method, rest, data, node_.caller);
   if (answer.is == Answer::Is::waiting || data) return answer;
-  const bool hit = answer.is == Answer::Is::value;
+  const bool hit = answer.is == Answer::Is::value || answer.is == Answer::Is::raw;
   ++node_.counters.cmd_get;
   ++(hit ? node_.counters.get_hits : node_.counters.get_misses);
   return answer;
 }
 
-void Dispatcher::append_text(Bytes text, OutputBuffer& out) {
+void Dispatcher::append_raw(Bytes text, OutputBuffer& out) {
   if (text.size() < limits::send_in_place_bytes) {
     out.append(text);
   } else {
     out.append_copy(text);
   }
+}
+
+void Dispatcher::append_text(Bytes text, OutputBuffer& out) {
+  append_raw(text, out);
   out.append("\r\n");
 }
 
@@ -82,14 +87,30 @@ bool Dispatcher::virtual_get(const MultiGet& how, Bytes key, const lua::Method& 
       append_text(answer.text, out);
       return true;
     }
+    case Answer::Is::raw: append_raw(answer.text, out); return true;
     default: return true;
   }
 }
 
+namespace {
+
+/// What a handler has written as a VALUE block, as a value; a miss if it has written none.
+Answer value_of(const Answer& answer) {
+  if (answer.is != Answer::Is::raw) return answer;
+  const std::size_t line_end = answer.text.find("\r\n");
+  if (!answer.text.starts_with("VALUE ") || line_end == Bytes::npos) return {};
+  const Bytes line = answer.text.substr(0, line_end);
+  const auto bytes = proto::parse_unsigned(line.substr(line.rfind(' ') + 1));
+  if (!bytes) return {};
+  return {.is = Answer::Is::value, .text = answer.text.substr(line_end + 2, *bytes)};
+}
+
+}  // namespace
+
 After Dispatcher::virtual_meta_get(const Command& command, const lua::Method& method, Bytes rest,
                                    OutputBuffer& out) {
   const proto::Meta& meta = command.meta;
-  const Answer answer = call(method, rest, std::nullopt);
+  const Answer answer = value_of(call(method, rest, std::nullopt));
   if (answer.is == Answer::Is::waiting) return After::waiting;
   ++node_.counters.cmd_meta;
   if (node_.observed()) [[unlikely]]
@@ -117,7 +138,7 @@ After Dispatcher::virtual_meta_get(const Command& command, const lua::Method& me
 
 After Dispatcher::virtual_put(const Command& command, const lua::Method& method, Bytes rest,
                               Bytes data, OutputBuffer& out) {
-  const Answer answer = call(method, rest, data);
+  const Answer answer = value_of(call(method, rest, data));
   if (answer.is == Answer::Is::waiting) return After::waiting;
   ++node_.counters.cmd_set;
   const bool stored = answer.is == Answer::Is::value && answer.text != "ERROR_CACHE_MISS" &&
@@ -140,10 +161,7 @@ After Dispatcher::virtual_put(const Command& command, const lua::Method& method,
   return After::go_on;
 }
 
-/// A value that arrived in parts is put together for the method. One that waits could not be asked
-/// again, because the parts are gone by then.
-void Dispatcher::virtual_commit(const Command& command, const lua::Method& method, Bytes rest,
-                                store::Draft draft, OutputBuffer& out) {
+std::string Dispatcher::take_data(const Command& command, store::Draft draft) {
   std::string data;
   data.reserve(command.data_bytes);
   while (data.size() < command.data_bytes) {
@@ -154,6 +172,14 @@ void Dispatcher::virtual_commit(const Command& command, const lua::Method& metho
     data.append(window.data(), window.size());
   }
   node_.store.abandon(draft);
+  return data;
+}
+
+/// A value that arrived in parts is put together for the method. One that waits could not be asked
+/// again, because the parts are gone by then.
+void Dispatcher::virtual_commit(const Command& command, const lua::Method& method, Bytes rest,
+                                store::Draft draft, OutputBuffer& out) {
+  const std::string data = take_data(command, draft);
   if (method.kind == lua::Kind::async || method.kind == lua::Kind::handler) {
     ++node_.counters.cmd_set;
     if (!command.noreply) append_error("script: a method that may wait takes at most 4 KiB", out);
@@ -161,6 +187,81 @@ void Dispatcher::virtual_commit(const Command& command, const lua::Method& metho
   }
   const After after = virtual_put(command, method, rest, data, out);
   CHECK(after == After::go_on);
+}
+
+// ---- Commands that scripts have taken over ------------------------------------------------------
+
+namespace {
+
+std::optional<lua::Verb> verb_of(Verb verb) {
+  switch (verb) {
+    case Verb::get: return lua::Verb::get;
+    case Verb::gets: return lua::Verb::gets;
+    case Verb::set: return lua::Verb::set;
+    case Verb::add: return lua::Verb::add;
+    case Verb::replace: return lua::Verb::replace;
+    case Verb::append: return lua::Verb::append;
+    case Verb::prepend: return lua::Verb::prepend;
+    case Verb::cas: return lua::Verb::cas;
+    case Verb::del: return lua::Verb::remove;
+    case Verb::incr: return lua::Verb::incr;
+    case Verb::decr: return lua::Verb::decr;
+    case Verb::touch: return lua::Verb::touch;
+    default: return std::nullopt;
+  }
+}
+
+/// Fields that a verb does not have are stale in a Command, and stay 0 here.
+lua::CommandData data_of(const Command& command, lua::Verb verb, std::string data) {
+  lua::CommandData made;
+  made.verb = verb;
+  made.data = std::move(data);
+  if (verb == lua::Verb::get || verb == lua::Verb::gets) {
+    proto::KeyCursor keys(command.keys);
+    for (Bytes key = keys.next(); !key.empty(); key = keys.next()) made.keys.emplace_back(key);
+    if (made.keys.size() == 1) {
+      made.key = std::move(made.keys.front());
+      made.keys.clear();
+    }
+    return made;
+  }
+  made.key = std::string(command.key);
+  made.noreply = command.noreply;
+  const bool counts = verb == lua::Verb::incr || verb == lua::Verb::decr;
+  if (counts) made.delta = command.delta;
+  if (!counts && verb != lua::Verb::remove) made.exptime = command.exptime;
+  if (verb <= lua::Verb::cas && verb >= lua::Verb::set) made.flags = command.client_flags;
+  if (verb == lua::Verb::cas) made.cas = command.cas;
+  return made;
+}
+
+}  // namespace
+
+const lua::Method* Dispatcher::taken_over(Verb verb) const {
+  if (node_.scripts == nullptr) return nullptr;
+  const auto name = verb_of(verb);
+  return name ? node_.scripts->takes_over(*name) : nullptr;
+}
+
+After Dispatcher::run_taken_over(const Command& command, const lua::Method& method,
+                                 std::string data, OutputBuffer& out) {
+  const Answer answer = node_.scripts->call_command(
+      method, data_of(command, *verb_of(command.verb), std::move(data)), node_.caller);
+  switch (answer.is) {
+    case Answer::Is::waiting: return After::waiting;
+    case Answer::Is::error: append_error(answer.text, out); break;
+    default: append_raw(answer.text, out); break;
+  }
+  return After::go_on;
+}
+
+/// As virtual_commit(): a script that waits could not be asked again.
+void Dispatcher::commit_taken_over(const Command& command, const lua::Method& script,
+                                   store::Draft draft, OutputBuffer& out) {
+  const After after = run_taken_over(command, script, take_data(command, draft), out);
+  if (after == After::go_on) return;
+  node_.scripts->forget(node_.caller);
+  append_error("script: a command with more than 4 KiB of data cannot wait", out);
 }
 
 }  // namespace cacheismo::node
