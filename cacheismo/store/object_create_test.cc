@@ -105,7 +105,9 @@ TEST_F(ObjectCreate, AFullCacheEvictsOthersAndNotWhatIsReplaced) {
       const std::string key = "filler" + std::to_string(round * 100 + i);
       EXPECT_EQ(store_->put(store_->key(key), {}, std::string(700, 'f'), now_).outcome,
                 Outcome::stored);
-      if (i % 20 == 0) EXPECT_EQ(entries("o"), 20 + round * 7 % 300);
+      if (i % 20 == 0) {
+        EXPECT_EQ(entries("o"), 20 + round * 7 % 300);
+      }
     }
     ASSERT_EQ(store_->audit(), std::nullopt);
   }
