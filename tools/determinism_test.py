@@ -20,6 +20,9 @@ PURE_C = {
     "__gxx_personality_v0", "_Unwind_Resume", "_GLOBAL_OFFSET_TABLE_", "__cxa_guard_acquire",
     "__cxa_guard_release", "__cxa_guard_abort", "__errno_location", "__dso_handle", "memmem",
     "floor", "ceil", "llround", "__udivti3",
+    # gcc's words for what clang writes in line: a search in a constant (text_library.cc), the bits
+    # of a page's map (heap_pages.cc).
+    "strchr", "__popcountdi2",
 }  # yapf: disable
 # check_failed prints and aborts: the end of every run.
 PURE_C_OF = {"base": {"abort", "fprintf", "stderr", "fputs", "fputc", "fwrite"}}
