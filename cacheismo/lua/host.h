@@ -105,7 +105,8 @@ class Host {
   /// that was answered, which counts as an access.
   virtual void release(State& state, bool used) = 0;
 
-  // Items, for the original interface and store.*. Requires that no State is open for writing.
+  // Items, for the original interface and store.*. Requires that no State is open where it changes
+  // items; looking at them and scan() may happen meanwhile.
   [[nodiscard]] virtual std::optional<ItemCopy> get_item(Bytes key) = 0;
   /// False: no memory, or too large.
   [[nodiscard]] virtual bool put_item(Bytes key, const ItemCopy& item) = 0;

@@ -49,7 +49,8 @@ Bytes user_value(lua_State* lua, int index, int which) {
 Host& items_of(lua_State* lua, const char* function) {
   luaL_checkudata(lua, 1, "HashMap");
   const Call& call = running_call(lua, function);
-  if (call.writing != nullptr)
+  // What default() or migrate() has made for a read is open as if to be written.
+  if (call.writing != nullptr && call.method().kind != Kind::read)
     luaL_error(lua, "%s is not allowed in an update: it could not be undone", function);
   charge(lua, item_steps);
   return call.host();

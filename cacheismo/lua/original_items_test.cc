@@ -154,6 +154,24 @@ TEST(Original, MethodsOfObjectsUseItemsWhereThatCannotDoHarm) {
   EXPECT_NE(scripts.get("o:write:k").find("Command expected, got HashMap"), std::string::npos);
 }
 
+TEST(Original, AReadOfAnObjectThatIsMadeForItUsesItemsToo) {
+  Scripts scripts("o.lua", R"(
+    local o = object.type("o")
+    function o.default() return { n = 1 } end
+    function o.read.look(self) return getHashMap():get("plain"):getData() .. self.n end
+    function o.read.list(self) return getHashMap():getPrefixMatchingKeys("pl")[1] end
+    function o.read.drop(self) getHashMap():delete("plain") end
+    function o.update.peek(self) return getHashMap():get("plain"):getData() end)");
+  ASSERT_EQ(scripts.error, "");
+  scripts.host.items["plain"] = {.value = "p"};
+  EXPECT_EQ(scripts.get("o:look:k"), "value p1");
+  EXPECT_EQ(scripts.get("o:list:k"), "value plain");
+  EXPECT_NE(scripts.get("o:drop:k").find("handler or an async method"), std::string::npos);
+  EXPECT_NE(scripts.get("o:peek:k").find("not allowed in an update"), std::string::npos);
+  EXPECT_TRUE(scripts.host.items.contains("plain"));
+  EXPECT_TRUE(scripts.host.objects.empty());
+}
+
 // ---- Commands that are taken over ---------------------------------------------------------------
 
 constexpr const char* proxy = R"(
