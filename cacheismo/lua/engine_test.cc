@@ -233,6 +233,27 @@ TEST_F(EngineTest, AScriptOfOnesOwnTakesThePlaceOfAShippedType) {
   EXPECT_EQ(engine_->find("c:add:a", rest), nullptr);
 }
 
+TEST_F(EngineTest, TheNameOfAShippedScriptMakesNoDifferenceToWhatAScriptMayRead) {
+  constexpr const char* handler =
+      "return { m = function(c, key) writeStringAsValue(c, key, tostring(nowhere)) end }";
+  const Script shipped{.name = "c.lua", .source = counter, .shipped = true};
+  for (const char* name : {"c.lua", "d.lua"}) {
+    const auto loaded =
+        engine_->load(std::vector<Script>{shipped, {.name = name, .source = handler}});
+    ASSERT_TRUE(loaded.has_value()) << loaded.error();
+    const std::string key = std::string(name, 1) + ":m:k";
+    EXPECT_EQ(call(key), "raw VALUE " + key + " 0 3\r\nnil\r\n");
+  }
+  // Whoever declares a type is told of what is not defined, beside a namesake too.
+  constexpr const char* typed =
+      "local t = object.type('t') function t.default() return {} end "
+      "function t.read.m() return tostring(nowhere) end";
+  const auto loaded = engine_->load(std::vector<Script>{
+      {.name = "c.lua", .source = handler}, {.name = "c.lua", .source = typed, .shipped = true}});
+  ASSERT_TRUE(loaded.has_value()) << loaded.error();
+  EXPECT_EQ(call("t:m:k"), "error: script c.lua:1: undefined global 'nowhere'");
+}
+
 TEST_F(EngineTest, CallsAndErrorsAreCounted) {
   EXPECT_EQ(call("c:new:a:5"), "CREATED");
   static_cast<void>(call("c:fail:a"));

@@ -63,7 +63,7 @@ Generation::Loading& Generation::Environment::loading_of(lua_State* lua, const c
 
 Host& Generation::Environment::items_of(lua_State* lua, const char* function) {
   const Call& call = call_of(lua, function);
-  // What default() made for a read is open as if to be written, and forgotten afterwards.
+  // What default() or migrate() has made for a read is open as if to be written.
   if (call.writing != nullptr && call.method().kind != Kind::read)
     luaL_error(lua, "%s is not allowed in an update: it could not be undone", function);
   charge(lua, item_steps);
@@ -85,22 +85,21 @@ int Generation::Environment::object_type(lua_State* lua) {
   const Bytes name = checked_string(lua, 1);
   if (!is_name(name))
     luaL_argerror(lua, 1, "a type's name has letters, digits, '_', '-' and '.', at most 64");
-  Loading::Declared declared{.name = std::string(name),
-                             .script = loading.running->name,
-                             .shipped = loading.running->shipped};
+  Loading::Declared declared{.name = std::string(name), .script = loading.running};
   if (!lua_isnoneornil(lua, 2)) {
     luaL_checktype(lua, 2, LUA_TTABLE);
     lua_getfield(lua, 2, "version");
     if (!lua_isnil(lua, -1)) declared.version = luaL_checkinteger(lua, -1);
     if (declared.version < 1) luaL_argerror(lua, 2, "a version is a positive integer");
   }
-  if (!declared.shipped)
-    std::erase_if(loading.declared,
-                  [&](const auto& other) { return other.shipped && other.name == declared.name; });
+  if (!declared.script->shipped)
+    std::erase_if(loading.declared, [&](const auto& other) {
+      return other.script->shipped && other.name == declared.name;
+    });
   for (const Loading::Declared& other : loading.declared) {
     if (other.name == declared.name)
       luaL_error(lua, "the type %s is declared already, by %s", other.name.c_str(),
-                 other.script.c_str());
+                 other.script->name.c_str());
   }
   lua_createtable(lua, 0, 6);
   for (const char* group : {"read", "update", "async"}) {

@@ -32,7 +32,7 @@ bool is_name(Bytes text) {
 /// What declares no type was perhaps written when an undefined global was nil.
 Vm::Undefined Generation::Loading::undefined_in(const Script& script) const {
   const bool declares = std::any_of(declared.begin(), declared.end(),
-                                    [&](const Declared& one) { return one.script == script.name; });
+                                    [&](const Declared& one) { return one.script == &script; });
   return declares || script.shipped ? Vm::Undefined::is_error : Vm::Undefined::is_nil;
 }
 
@@ -83,10 +83,11 @@ void Generation::Loading::add_methods(lua_State* lua, Type& type, const char* gr
 }
 
 void Generation::Loading::register_type(lua_State* lua, const Declared& declaration) {
+  const std::string& script = declaration.script->name;
   if (const Type* other = generation.types_.type(declaration.name); other != nullptr)
-    fail(lua, fmt::format("{}: the type {} is declared already, by {}", declaration.script,
-                          declaration.name, other->script));
-  Type& type = generation.types_.add(declaration.name, declaration.script);
+    fail(lua, fmt::format("{}: the type {} is declared already, by {}", script, declaration.name,
+                          other->script));
+  Type& type = generation.types_.add(declaration.name, script);
   type.version = declaration.version;
   lua_rawgeti(lua, LUA_REGISTRYINDEX, declaration.table);
   lua_pushnil(lua);
@@ -123,7 +124,7 @@ void Generation::Loading::register_type(lua_State* lua, const Declared& declarat
 void Generation::Loading::register_handlers(lua_State* lua, const Module& module) {
   const std::string name(base(module));
   const bool declares = std::any_of(declared.begin(), declared.end(), [&](const Declared& one) {
-    return !one.shipped && one.script == module.script->name;
+    return one.script == module.script;
   });
   if (module.script->shipped || module.required || declares || !is_name(name)) return;
   lua_rawgeti(lua, LUA_REGISTRYINDEX, module.result);
@@ -206,7 +207,7 @@ void Generation::Loading::run_all(lua_State* lua) {
   for (const Module& module : modules) register_handlers(lua, module);
   for (const Module& module : modules) register_commands(lua, module);
   for (const Declared& type : declared) {
-    if (type.shipped && generation.types_.type(type.name) != nullptr) continue;
+    if (type.script->shipped && generation.types_.type(type.name) != nullptr) continue;
     register_type(lua, type);
   }
 }

@@ -38,8 +38,7 @@ struct Generation::Loading {
   };
   struct Declared {
     std::string name;
-    std::string script;
-    bool shipped = false;
+    const Script* script = nullptr;  ///< not its name: a shipped one may have the same
     std::int64_t version = 1;
     int table = LUA_NOREF;
   };
