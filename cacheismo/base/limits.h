@@ -132,9 +132,10 @@ inline constexpr std::size_t free_block_bytes_max = 1 * MiB;
 /// Keys of a multi-get that are looked up before other connections get a turn. About 0.2 ms.
 inline constexpr std::size_t multiget_keys_per_turn = 1024;
 
-/// Lines of the index that a dump looks at before other connections get a turn. With ten items in
-/// each, whose memory is in no cache, some 0.1 ms.
-inline constexpr std::uint32_t scan_lines_per_turn = 64;
+/// Lines of the index that a dump looks at before other connections get a turn. Nobody is to wait
+/// longer than 0.2 ms for it: a slice of a walk by prefix over 10 million items took 33 us in the
+/// median and 362 us at p99.99 with twice as many.
+inline constexpr std::uint32_t scan_lines_per_turn = 32;
 
 /// Largest part of the arena, as a fraction 1 / n, that values may hold which are gone from the
 /// cache and only kept for readers; the slowest readers are cut above it.
