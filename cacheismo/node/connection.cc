@@ -67,11 +67,13 @@ void Connection::on_received(io::StreamId, Result<io::Received, io::Error> resul
   received_early_ = false;
   if (early && (waits_for_call_ || sending_ || waiting_turn_)) {
     keep(result->leased);
+    partial_ = false;  // what has come may complete the request at the front
     settle();
     return;
   }
   budget_ = node.config.requests_per_event;
   if (drafting_) {
+    CHECK(!early);  // it has brought leased bytes, not the value's
     draft_received(result->count);
     run({});
   } else {

@@ -12,7 +12,7 @@
 //     (Scripts), or it is closing.
 //  2. Nothing is received while output waits, so a client that does not read is not read from; but
 //     for one receive that was begun while a method waited, to see the client leave. What that
-//     brings is kept.
+//     brings is kept, and no draft begins before it has come.
 //  3. Requests are executed where the Io has put them; what cannot be executed yet is copied into
 //     the InputBuffer. An idle connection holds neither input nor output block.
 //  4. While a value is drafted, the input buffer holds exactly its command line, which is parsed

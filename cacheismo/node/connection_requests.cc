@@ -279,6 +279,11 @@ std::size_t Connection::step_value(Bytes in, const Parsed& parsed, Stop& why) {
   ++budget_;  // counted when it is executed
   need_ = whole;
   if (whole > limits::pending_input_bytes && command.data_bytes > 0) {
+    if (received_early_) {  // what it brings is leased: the value can begin behind that only
+      need_ = in.size() + 1;
+      why = Stop::need_more;
+      return 0;
+    }
     const Result<store::Draft, Outcome> draft = dispatcher.begin(command);
     if (!draft) {
       --budget_;

@@ -20,6 +20,7 @@ constexpr const char* waiter = R"(
   local w = object.type("w")
   function w.default() return { n = 0 } end
   function w.read.get(self) return self.n end
+  function w.read.peek(self, key) return getHashMap():get(key):getData() .. self.n end
   function w.async.nap(key, s) sleep(tonumber(s)); return key .. " awake" end
   function w.async.step(key)
     sleep(1)
@@ -83,6 +84,37 @@ TEST_P(ScriptsTest, WhatArrivesMeanwhileIsAnsweredBehindIt) {
   EXPECT_EQ(wire_.ask(slow, ""), "VA 7\r\nk awake\r\nSTORED\r\nVALUE a 0 1\r\nx\r\nEND\r\n");
 }
 
+// What was received while a method waited may be the middle of a value that is too long to be kept.
+TEST_P(ScriptsTest, ALongValueThatArrivesAroundTheEndOfACallIsStoredWhole) {
+  sim::RawConnection& client = wire_.connect();
+  std::string value;
+  for (int i = 0; i < 20'000; ++i) value += std::to_string(i);
+  const std::string line = "set long 0 0 " + std::to_string(value.size()) + "\r\n";
+  const std::string stored =
+      "STORED\r\nVALUE long 0 " + std::to_string(value.size()) + "\r\n" + value + "\r\nEND\r\n";
+  for (const std::size_t before : {std::size_t{0}, std::size_t{1}, std::size_t{9'000}}) {
+    EXPECT_EQ(wire_.ask(client, "get w:nap:k:1\r\n" + line + value.substr(0, before)), "");
+    wire_.advance(1100ms);
+    EXPECT_EQ(wire_.ask(client, ""), "VALUE w:nap:k:1 0 7\r\nk awake\r\nEND\r\n");
+    EXPECT_EQ(wire_.audit(), std::nullopt);
+    EXPECT_EQ(wire_.ask(client, value.substr(before) + "\r\nget long\r\n"), stored) << before;
+  }
+}
+
+TEST(ScriptsOnASlowNode, TheRestOfARequestThatArrivesWhileTheCallsReplyIsSentIsNotForgotten) {
+  sim::Wire::Options options;
+  options.cuts = sim::Cuts::byte_by_byte;
+  options.plan.callback_ns = 100'000;
+  options.scripts = std::vector<lua::Script>{{.name = "w.lua", .source = waiter}};
+  sim::Wire wire(options);
+  sim::RawConnection& client = wire.connect();
+  client.write("get w:nap:k:1\r\nset a 0 0 1\r\nx\r");
+  while (client.arrived().size() < 3) wire.advance(1ms);
+  client.write("\n");  // the receive that was begun meanwhile brings one byte
+  wire.advance(1s);
+  EXPECT_EQ(client.take(), "VALUE w:nap:k:1 0 7\r\nk awake\r\nEND\r\nSTORED\r\n");
+}
+
 TEST_P(ScriptsTest, AClientThatLeavesCancelsItsCall) {
   sim::RawConnection& slow = wire_.connect();
   EXPECT_EQ(wire_.ask(slow, "get w:step:k\r\n"), "");
@@ -127,6 +159,13 @@ TEST_P(ScriptsTest, AReloadThatFailsChangesNothing) {
   ASSERT_FALSE(reloaded.has_value());
   EXPECT_EQ(reloaded.error(), "broken.lua:2: unexpected symbol near '='");
   EXPECT_EQ(wire_.ask(client, "get w:get:k\r\n"), "VALUE w:get:k 0 1\r\n0\r\nEND\r\n");
+}
+
+TEST_P(ScriptsTest, AReadOfAnObjectThatIsMadeForItLooksAtItems) {
+  sim::RawConnection& client = wire_.connect();
+  EXPECT_EQ(wire_.ask(client, "set a 0 0 1\r\nx\r\nget w:peek:k:a\r\n"),
+            "STORED\r\nVALUE w:peek:k:a 0 2\r\nx0\r\nEND\r\n");
+  EXPECT_EQ(wire_.audit(), std::nullopt);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cuts, ScriptsTest,
