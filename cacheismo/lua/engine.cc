@@ -106,7 +106,8 @@ Answer Engine::finish(Generation& generation, Call& call, Ended ended) {
     }
   }
   if (method.kind == Kind::create) return value("CREATED");
-  if (call.command) return {.is = Answer::Is::raw, .text = *call.result};
+  if (call.command)
+    return {.is = Answer::Is::raw, .text = *call.result, .silent = call.command->noreply};
   if (!call.has_result) return {.is = Answer::Is::miss};
   return value(*call.result);
 }
@@ -264,7 +265,7 @@ Answer Engine::go_on(std::unique_ptr<Waiting> waiting, int arguments) {
   const std::int64_t wake_ns = host_.monotonic_ns() + static_cast<std::int64_t>(*seconds * 1e9);
   const std::uint64_t id = ++last_call_;
   waiting_.emplace(id, std::move(waiting));
-  return {.is = Answer::Is::waiting, .text = {}, .call = id, .wake_ns = wake_ns};
+  return {.is = Answer::Is::waiting, .text = {}, .silent = false, .call = id, .wake_ns = wake_ns};
 }
 
 /// The answer of a method that has ended, after waiting or not. Frees its thread.

@@ -53,6 +53,7 @@ struct Answer {
   };
   Is is = Is::miss;
   Bytes text;                ///< valid until the next call of the Engine
+  bool silent = false;       ///< of a raw one: the client wants no reply; text is what it would be
   std::uint64_t call = 0;    ///< of a waiting one
   std::int64_t wake_ns = 0;  ///< monotonic
 };
@@ -90,7 +91,7 @@ class Engine {
   [[nodiscard]] const Method* takes_over(Verb verb) const {
     return types_ == nullptr ? nullptr : types_->takes_over(verb);
   }
-  /// Runs it. Its raw answer is the whole reply, the END of a get included, and empty where the
+  /// Runs it. Its raw answer is the whole reply, the END of a get included, and silent where the
   /// command says noreply.
   [[nodiscard]] Answer call_command(const Method& method, CommandData command);
 

@@ -151,10 +151,7 @@ int Generation::prepare_thread(lua_State* lua) {
 
 int Generation::take_answer_of_thread(lua_State* lua) {
   Generation& generation = generation_at(lua);
-  if (Call& call = *generation.call(); call.command) {
-    if (call.command->noreply) call.result->clear();
-    return 0;
-  }
+  if (generation.call()->command) return 0;
   lua_State* thread = generation.call()->thread;
   if (lua_gettop(thread) == 0) lua_pushnil(thread);
   lua_settop(thread, 1);

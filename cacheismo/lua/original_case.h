@@ -35,7 +35,7 @@ class OriginalScripts {
   }
   /// The value that `get key` answers.
   std::string value(const std::string& key) {
-    const std::string text = get(key);
+    std::string text = get(key);
     const std::string head = "VALUE " + key + " 0 ";
     if (!text.starts_with(head)) return text;
     const std::size_t line = text.find("\r\n");
@@ -63,7 +63,7 @@ class OriginalScripts {
     EXPECT_EQ(host.open_states(), 0u);
     EXPECT_EQ(engine_.audit(), std::nullopt);
     switch (answer.is) {
-      case Answer::Is::raw: return std::string(answer.text);
+      case Answer::Is::raw: return (answer.silent ? "silent " : "") + std::string(answer.text);
       case Answer::Is::error: return "SERVER_ERROR " + std::string(answer.text);
       case Answer::Is::value: return "value " + std::string(answer.text);
       default: return "miss";

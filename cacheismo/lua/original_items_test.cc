@@ -230,9 +230,10 @@ TEST(Original, CommandsAreTakenOver) {
   EXPECT_EQ(scripts.get("command:set:a"), "an ordinary key");
 }
 
-TEST(Original, NoReplyIsAnEmptyAnswer) {
+TEST(Original, NoReplyIsASilentAnswer) {
   Scripts scripts("proxy.lua", proxy);
-  EXPECT_EQ(scripts.run({.verb = Verb::set, .key = "a", .data = "x", .noreply = true}), "");
+  EXPECT_EQ(scripts.run({.verb = Verb::set, .key = "a", .data = "x", .noreply = true}),
+            "silent STORED\r\n");
   EXPECT_TRUE(scripts.host.items.contains("a"));
 }
 

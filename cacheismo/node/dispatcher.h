@@ -135,13 +135,17 @@ class Dispatcher {
   [[nodiscard]] const lua::Method* method_of_put(const proto::Command& command, Bytes& rest) const;
   void virtual_commit(const proto::Command& command, const lua::Method& method, Bytes rest,
                       store::Draft draft, OutputBuffer& out);
-  void commit_taken_over(const proto::Command& command, const lua::Method& script,
-                         store::Draft draft, OutputBuffer& out);
   [[nodiscard]] std::string take_data(const proto::Command& command, store::Draft draft);
   /// Text that goes to the client as it is.
   void append_raw(Bytes text, OutputBuffer& out);
   void append_text(Bytes text, OutputBuffer& out);
   void append_error(Bytes text, OutputBuffer& out);
+
+  // taken_over.cc
+  void commit_taken_over(const proto::Command& command, const lua::Method& script,
+                         store::Draft draft, OutputBuffer& out);
+  void count_taken_over(const proto::Command& command, Bytes reply);
+  void count_taken_over_get(const proto::Command& command, Bytes reply);
 
   // admin_commands.cc
   void flush_all(const proto::Command& command, OutputBuffer& out);

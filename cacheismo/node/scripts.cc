@@ -64,7 +64,7 @@ std::optional<lua::Answer> Scripts::take_finished(std::uint32_t slot) {
     return std::nullopt;
   CHECK(found->second.finished);
   text_ = std::move(found->second.text);
-  const lua::Answer taken{.is = found->second.is, .text = text_};
+  const lua::Answer taken{.is = found->second.is, .text = text_, .silent = found->second.silent};
   waiting_.erase(found);
   return taken;
 }
@@ -109,6 +109,7 @@ void Scripts::on_timer(io::TimerId timer) {
   waiting.finished = true;
   waiting.is = answer.is;
   waiting.text = std::string(answer.text);
+  waiting.silent = answer.silent;
   node_.connections->at(slot).call_finished();
 }
 

@@ -78,6 +78,7 @@ class Scripts final : public io::TimerEvents {
     bool finished = false;
     lua::Answer::Is is = lua::Answer::Is::miss;
     std::string text;
+    bool silent = false;
   };
 
   [[nodiscard]] lua::Answer reload();

@@ -168,6 +168,123 @@ TEST_P(ScriptsTest, AReadOfAnObjectThatIsMadeForItLooksAtItems) {
   EXPECT_EQ(wire_.audit(), std::nullopt);
 }
 
+// ---- What `stats` counts ------------------------------------------------------------------------
+
+/// Answers as a server would that has the key "there" only, and errs for "broken".
+constexpr const char* counted = R"(
+  local function answer(cmd, yes, no)
+    if cmd:getKey() == "slow" then sleep(1) end
+    if cmd:getKey() == "broken" then error("broken") end
+    cmd:writeString((cmd:getKey() == "there" and yes or no) .. "\r\n")
+  end
+  command.get = function(cmd)
+    local keys = cmd:hasMultipleKeys() > 0 and cmd:getMultipleKeys() or { cmd:getKey() }
+    for i = #keys, 1, -1 do
+      if keys[i] == "broken" then error("broken") end
+      if keys[i] == "slow" then sleep(1) end
+      if keys[i] == "there" then writeStringAsValue(cmd, "there", "VALUE other 0 1") end
+    end
+    cmd:writeString("END\r\n")
+  end
+  command.gets = function(cmd) cmd:writeString("VALUE there 0 1 7\r\nx\r\nVALUE odd 0 1\r\n") end
+  for _, name in ipairs({ "set", "add", "replace", "append", "prepend" }) do
+    command[name] = function(cmd) answer(cmd, "STORED", "NOT_STORED") end
+  end
+  command.cas = function(cmd)
+    if cmd:getKey() == "other" then return cmd:writeString("EXISTS\r\n") end
+    answer(cmd, "STORED", "NOT_FOUND")
+  end
+  command.delete = function(cmd) answer(cmd, "DELETED", "NOT_FOUND") end
+  command.touch = function(cmd) answer(cmd, "TOUCHED", "NOT_FOUND") end
+  command.incr = function(cmd) answer(cmd, "17", "NOT_FOUND") end
+  command.decr = function(cmd) answer(cmd, "3", "NOT_FOUND") end
+)";
+
+class CountedTest : public ScriptsTest {
+ protected:
+  CountedTest() {
+    wire_.scripts().push_back({.name = "counted.lua", .source = counted});
+    EXPECT_TRUE(wire_.node().reload_scripts().has_value());
+  }
+
+  /// The counters among `names` that are not 0.
+  std::string counters(const std::vector<std::string>& names) {
+    const std::string stats = wire_.ask(wire_.connect(), "stats\r\n");
+    EXPECT_EQ(wire_.audit(), std::nullopt);
+    std::string found;
+    for (const std::string& name : names) {
+      const std::string head = "STAT " + name + " ";
+      const std::size_t at = stats.find(head);
+      EXPECT_NE(at, std::string::npos) << name;
+      const std::string number =
+          stats.substr(at + head.size(), stats.find('\r', at) - at - head.size());
+      if (number != "0") found += name + "=" + number + " ";
+    }
+    return found;
+  }
+};
+
+TEST_P(CountedTest, KeysOfAGetAreHitsWhereTheScriptWroteTheirBlock) {
+  sim::RawConnection& client = wire_.connect();
+  const std::vector<std::string> names{"cmd_get", "get_hits", "get_misses"};
+  const std::string block = "VALUE there 0 15\r\nVALUE other 0 1\r\n";
+  EXPECT_EQ(wire_.ask(client, "get there other\r\nget none\r\n"), block + "END\r\nEND\r\n");
+  EXPECT_EQ(counters(names), "cmd_get=3 get_hits=1 get_misses=2 ");
+  EXPECT_EQ(wire_.ask(client, "get there x there\r\n"), block + block + "END\r\n");
+  EXPECT_EQ(counters(names), "cmd_get=6 get_hits=3 get_misses=3 ");
+  EXPECT_TRUE(wire_.ask(client, "get there broken\r\n").starts_with("SERVER_ERROR"));
+  EXPECT_EQ(counters(names), "cmd_get=8 get_hits=3 get_misses=5 ");
+  static_cast<void>(wire_.ask(client, "gets there odd\r\n"));
+  EXPECT_EQ(counters(names), "cmd_get=10 get_hits=4 get_misses=6 ") << "odd's block has no data";
+}
+
+TEST_P(CountedTest, ACommandThatWaitsIsCountedWhenItEnds) {
+  sim::RawConnection& client = wire_.connect();
+  const std::vector<std::string> names{"cmd_get", "get_hits", "get_misses", "cmd_set"};
+  EXPECT_EQ(wire_.ask(client, "get slow there\r\nset slow 0 0 1\r\nx\r\n"), "");
+  EXPECT_EQ(counters(names), "");
+  wire_.advance(2100ms);
+  EXPECT_TRUE(wire_.ask(client, "").ends_with("END\r\nNOT_STORED\r\n"));
+  EXPECT_EQ(counters(names), "cmd_get=2 get_hits=1 get_misses=1 cmd_set=1 ");
+  const std::string big = "set slow 0 0 200000\r\n" + std::string(200'000, 'z') + "\r\n";
+  EXPECT_TRUE(wire_.ask(client, big).starts_with("SERVER_ERROR script: a command with more"));
+  EXPECT_EQ(counters({"cmd_set"}), "cmd_set=2 ");
+}
+
+TEST_P(CountedTest, OtherCommandsAreCountedByTheLineThatTheScriptWrote) {
+  sim::RawConnection& client = wire_.connect();
+  const auto each = [&](const std::string& before, const std::string& after) {
+    for (const char* key : {"there", "none", "broken"})
+      static_cast<void>(wire_.ask(client, before + key + after));
+  };
+  for (const char* verb : {"set ", "add ", "replace ", "append ", "prepend "})
+    each(verb, " 0 0 1\r\nx\r\n");
+  each("cas ", " 0 0 1 5\r\nx\r\n");
+  EXPECT_EQ(wire_.ask(client, "cas other 0 0 1 5\r\nx\r\n"), "EXISTS\r\n");
+  EXPECT_EQ(counters({"cmd_set", "cas_hits", "cas_misses", "cas_badval", "cmd_get"}),
+            "cmd_set=19 cas_hits=1 cas_misses=1 cas_badval=1 ");
+  each("delete ", "\r\n");
+  each("incr ", " 5\r\n");
+  each("decr ", " 5\r\n");
+  each("touch ", " 0\r\n");
+  const std::vector<std::string> names{"delete_hits", "delete_misses", "incr_hits",
+                                       "incr_misses", "decr_hits",     "decr_misses",
+                                       "cmd_touch",   "touch_hits",    "touch_misses"};
+  EXPECT_EQ(counters(names),
+            "delete_hits=1 delete_misses=1 incr_hits=1 incr_misses=1 decr_hits=1 decr_misses=1 "
+            "cmd_touch=3 touch_hits=1 touch_misses=2 ");
+  EXPECT_EQ(wire_.ask(client,
+                      "delete there noreply\r\ntouch there 0 noreply\r\n"
+                      "incr none 1 noreply\r\nset there 0 0 1 noreply\r\nx\r\n"),
+            "");
+  EXPECT_EQ(counters(names),
+            "delete_hits=2 delete_misses=1 incr_hits=1 incr_misses=2 decr_hits=1 decr_misses=1 "
+            "cmd_touch=4 touch_hits=2 touch_misses=2 ");
+}
+
+INSTANTIATE_TEST_SUITE_P(Cuts, CountedTest,
+                         testing::Values(sim::Cuts::whole, sim::Cuts::byte_by_byte));
+
 INSTANTIATE_TEST_SUITE_P(Cuts, ScriptsTest,
                          testing::Values(sim::Cuts::whole, sim::Cuts::random,
                                          sim::Cuts::byte_by_byte));

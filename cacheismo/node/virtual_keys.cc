@@ -87,7 +87,9 @@ bool Dispatcher::virtual_get(const MultiGet& how, Bytes key, const lua::Method& 
       append_text(answer.text, out);
       return true;
     }
-    case Answer::Is::raw: append_raw(answer.text, out); return true;
+    case Answer::Is::raw:
+      if (!answer.silent) append_raw(answer.text, out);
+      return true;
     default: return true;
   }
 }
@@ -97,6 +99,7 @@ namespace {
 /// What a handler has written as a VALUE block, as a value; a miss if it has written none.
 Answer value_of(const Answer& answer) {
   if (answer.is != Answer::Is::raw) return answer;
+  if (answer.silent) return {};
   const std::size_t line_end = answer.text.find("\r\n");
   if (!answer.text.starts_with("VALUE ") || line_end == Bytes::npos) return {};
   const Bytes line = answer.text.substr(0, line_end);
@@ -187,81 +190,6 @@ void Dispatcher::virtual_commit(const Command& command, const lua::Method& metho
   }
   const After after = virtual_put(command, method, rest, data, out);
   CHECK(after == After::go_on);
-}
-
-// ---- Commands that scripts have taken over ------------------------------------------------------
-
-namespace {
-
-std::optional<lua::Verb> verb_of(Verb verb) {
-  switch (verb) {
-    case Verb::get: return lua::Verb::get;
-    case Verb::gets: return lua::Verb::gets;
-    case Verb::set: return lua::Verb::set;
-    case Verb::add: return lua::Verb::add;
-    case Verb::replace: return lua::Verb::replace;
-    case Verb::append: return lua::Verb::append;
-    case Verb::prepend: return lua::Verb::prepend;
-    case Verb::cas: return lua::Verb::cas;
-    case Verb::del: return lua::Verb::remove;
-    case Verb::incr: return lua::Verb::incr;
-    case Verb::decr: return lua::Verb::decr;
-    case Verb::touch: return lua::Verb::touch;
-    default: return std::nullopt;
-  }
-}
-
-/// Fields that a verb does not have are stale in a Command, and stay 0 here.
-lua::CommandData data_of(const Command& command, lua::Verb verb, std::string data) {
-  lua::CommandData made;
-  made.verb = verb;
-  made.data = std::move(data);
-  if (verb == lua::Verb::get || verb == lua::Verb::gets) {
-    proto::KeyCursor keys(command.keys);
-    for (Bytes key = keys.next(); !key.empty(); key = keys.next()) made.keys.emplace_back(key);
-    if (made.keys.size() == 1) {
-      made.key = std::move(made.keys.front());
-      made.keys.clear();
-    }
-    return made;
-  }
-  made.key = std::string(command.key);
-  made.noreply = command.noreply;
-  const bool counts = verb == lua::Verb::incr || verb == lua::Verb::decr;
-  if (counts) made.delta = command.delta;
-  if (!counts && verb != lua::Verb::remove) made.exptime = command.exptime;
-  if (verb <= lua::Verb::cas && verb >= lua::Verb::set) made.flags = command.client_flags;
-  if (verb == lua::Verb::cas) made.cas = command.cas;
-  return made;
-}
-
-}  // namespace
-
-const lua::Method* Dispatcher::taken_over(Verb verb) const {
-  if (node_.scripts == nullptr) return nullptr;
-  const auto name = verb_of(verb);
-  return name ? node_.scripts->takes_over(*name) : nullptr;
-}
-
-After Dispatcher::run_taken_over(const Command& command, const lua::Method& method,
-                                 std::string data, OutputBuffer& out) {
-  const Answer answer = node_.scripts->call_command(
-      method, data_of(command, *verb_of(command.verb), std::move(data)), node_.caller);
-  switch (answer.is) {
-    case Answer::Is::waiting: return After::waiting;
-    case Answer::Is::error: append_error(answer.text, out); break;
-    default: append_raw(answer.text, out); break;
-  }
-  return After::go_on;
-}
-
-/// As virtual_commit(): a script that waits could not be asked again.
-void Dispatcher::commit_taken_over(const Command& command, const lua::Method& script,
-                                   store::Draft draft, OutputBuffer& out) {
-  const After after = run_taken_over(command, script, take_data(command, draft), out);
-  if (after == After::go_on) return;
-  node_.scripts->forget(node_.caller);
-  append_error("script: a command with more than 4 KiB of data cannot wait", out);
 }
 
 }  // namespace cacheismo::node
