@@ -14,6 +14,7 @@ using proto::ReplyWord;
 
 constexpr Bytes turned_away_text = "Too many open connections";
 constexpr Bytes no_memory_text = "out of memory storing object";
+constexpr Bytes no_memory_of_script_text = ": out of memory storing the object id=";
 constexpr std::uint64_t reconnect_ns = 20'000'000;
 
 template <class Number>
@@ -45,12 +46,17 @@ Verdict verdict_of(const ReplyPart& part) {
     case ReplyWord::meta_not_found:
     case ReplyWord::meta_miss: return Verdict::not_found;
     case ReplyWord::server_error:
-      return part.text.starts_with(no_memory_text) ? Verdict::no_memory : Verdict::other;
+      return part.text.starts_with(no_memory_text) ||
+                     part.text.find(no_memory_of_script_text) != Bytes::npos
+                 ? Verdict::no_memory
+                 : Verdict::other;
     default: return Verdict::other;
   }
 }
 
-bool is_meta(Op op) { return op == Op::mg || op == Op::ms || op == Op::md || op == Op::ma; }
+bool is_meta(Op op) {
+  return op == Op::mg || op == Op::ms || op == Op::md || op == Op::ma || op == Op::call_mg;
+}
 
 /// Errors carry no opaque, so that one behind a silent request could also be its successor's. A
 /// silent request that can fail is therefore followed by one that cannot.
@@ -67,7 +73,8 @@ Client::Client(SimIo& io, Clockwork& clockwork, Oracle& oracle, Options options,
       options_(std::move(options)),
       chance_(chance),
       keys_(options_.number, options_.keys, oracle),
-      workload_(chance_.derive(1), options_.workload, keys_, oracle) {}
+      objects_(options_.number, oracle),
+      workload_(chance_.derive(1), options_.workload, keys_, objects_, oracle) {}
 
 void Client::violation(const std::string& what) {
   oracle_.violation(now_ns(), "client " + std::to_string(options_.number) + " (" +
@@ -154,7 +161,13 @@ void Client::close(bool reset) {
 }
 
 void Client::doubt_everything() {
-  for (const Request& request : waiting_) keys_.doubt(request);
+  for (const Request& request : waiting_) {
+    if (is_call(request.op)) {
+      objects_.doubt(request);
+    } else {
+      keys_.doubt(request);
+    }
+  }
   waiting_.clear();
 }
 
@@ -369,6 +382,7 @@ void Client::answer(const Request& request, const JudgedReply& reply) {
   clockwork_.journal.note(now_ns(), Note::reply, io_.number(), options_.number,
                           static_cast<std::uint32_t>(request.op),
                           (static_cast<std::uint64_t>(reply.verdict) << 32) | reply.values.size());
+  if (is_call(request.op)) return objects_.judge(request, reply, now_ns());
   if (request.op == Op::ma && reply.verdict == Verdict::values) {
     JudgedReply number = reply;
     number.verdict = Verdict::number;

@@ -24,6 +24,7 @@
 #include "sim/clockwork.h"
 #include "sim/judged_reply.h"
 #include "sim/key_model.h"
+#include "sim/object_model.h"
 #include "sim/oracle.h"
 #include "sim/request.h"
 #include "sim/sim_io.h"
@@ -115,6 +116,7 @@ class Client final : private io::StreamEvents, private io::TimerEvents {
   Options options_;
   Prng chance_;
   KeyModel keys_;
+  ObjectModel objects_;
   Workload workload_;
 
   State state_ = State::waiting;

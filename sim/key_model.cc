@@ -38,6 +38,9 @@ bool is_write(Op op) {
     case Op::shared_get:
     case Op::shared_set:
     case Op::version:
+    case Op::call:
+    case Op::call_mg:
+    case Op::call_set:
     case Op::flush_all: return false;
     default: return true;
   }
@@ -140,6 +143,9 @@ void KeyModel::judge(const Request& request, const JudgedReply& reply, std::int6
     case Op::mn:
     case Op::version:
       return require(reply.verdict == Verdict::done, request, now_ns, "unexpected reply");
+    case Op::call:
+    case Op::call_mg:
+    case Op::call_set: CHECK(!is_call(request.op)); return;
     case Op::shared_set:
       if (reply.verdict == Verdict::no_memory && !oracle_.lossless()) return;
       return require(reply.verdict == Verdict::done, request, now_ns, "unexpected reply");

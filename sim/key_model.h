@@ -52,7 +52,8 @@ class KeyModel {
   /// The last CAS value that was seen and is still current; 0 if none.
   [[nodiscard]] std::uint64_t cas(std::uint32_t key) const { return keys_[key].cas; }
 
-  /// Judges a reply (or the silence of a silent request) and moves on. Says what is wrong.
+  /// Judges a reply (or the silence of a silent request) and moves on. Says what is wrong. Requires
+  /// that the request calls no method.
   void judge(const Request& request, const JudgedReply& reply, std::int64_t now_ns);
 
   /// The request may or may not have happened, or may still happen.

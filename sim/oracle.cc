@@ -34,6 +34,12 @@ const char* to_string(Tally tally) {
     case Tally::cas_not_kept: return "cas_not_kept";
     case Tally::compare_conflicts: return "compare_conflicts";
     case Tally::flushes: return "flushes";
+    case Tally::calls: return "calls";
+    case Tally::calls_missed: return "calls_missed";
+    case Tally::calls_no_memory: return "calls_no_memory";
+    case Tally::calls_in_doubt: return "calls_in_doubt";
+    case Tally::shared_calls: return "shared_calls";
+    case Tally::objects_gone: return "objects_gone";
     case Tally::evictions: return "evictions";
     case Tally::reclaimed: return "reclaimed";
   }

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,12 @@ enum class Tally : std::uint8_t {
   cas_not_kept,       ///< CAS values that were given out and did not last
   compare_conflicts,  ///< cas that met another value
   flushes,            ///< flush_all
+  calls,              ///< of objects' methods that were answered
+  calls_missed,       ///< that answered nil
+  calls_no_memory,    ///< that found no memory for the object
+  calls_in_doubt,     ///< updates that may or may not have happened
+  shared_calls,       ///< of counters that all clients share
+  objects_gone,       ///< objects that were found to be evicted or flushed
   evictions,          ///< of the node, as its stats say at the end
   reclaimed,          ///< of the node, as its stats say at the end
 };
@@ -83,12 +90,34 @@ class Oracle {
 
   static constexpr std::size_t shared_keys = 16;
 
+  // ---- Counters that all clients share ----------------------------------------------------------
+  static constexpr std::size_t shared_counters = 4;
+  /// A call is sent. Returns the largest answer that anybody has had so far.
+  [[nodiscard]] std::uint64_t ask_shared_counter(std::size_t counter) {
+    counters_[counter].sent++;
+    return counters_[counter].answers.empty() ? 0 : *counters_[counter].answers.rbegin();
+  }
+  /// Calls that were sent.
+  [[nodiscard]] std::uint64_t shared_counts(std::size_t counter) const {
+    return counters_[counter].sent;
+  }
+  /// An answer. False: somebody had it before.
+  [[nodiscard]] bool hear_shared_counter(std::size_t counter, std::uint64_t answer) {
+    return counters_[counter].answers.insert(answer).second;
+  }
+
  private:
+  struct SharedCounter {
+    std::uint64_t sent = 0;
+    std::set<std::uint64_t> answers;
+  };
+
   bool lossless_;
   std::int64_t healed_ns_;
   std::vector<std::string> violations_;
   std::array<std::uint64_t, tallies_count> tallies_ = {};
   std::array<std::uint64_t, shared_keys> versions_ = {};
+  std::array<SharedCounter, shared_counters> counters_;
   int flushes_under_way_ = 0;
   bool flush_in_doubt_ = false;
   std::int64_t last_flush_ns_ = -1;

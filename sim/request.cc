@@ -5,10 +5,11 @@
 namespace cacheismo::sim {
 
 const char* to_string(Op op) {
-  constexpr const char* names[] = {
-      "get", "gets",   "gat",        "set",        "add",     "replace",  "append", "prepend",
-      "cas", "delete", "incr",       "decr",       "touch",   "mg",       "ms",     "md",
-      "ma",  "mn",     "shared_get", "shared_set", "version", "flush_all"};
+  constexpr const char* names[] = {"get",     "gets",   "gat",     "set",        "add",
+                                   "replace", "append", "prepend", "cas",        "delete",
+                                   "incr",    "decr",   "touch",   "mg",         "ms",
+                                   "md",      "ma",     "mn",      "shared_get", "shared_set",
+                                   "version", "call",   "call_mg", "call_set",   "flush_all"};
   static_assert(sizeof(names) / sizeof(names[0]) == ops_count);
   return names[static_cast<std::size_t>(op)];
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cacheismo/base/prng.h"
+#include "sim/object_call.h"
 
 namespace cacheismo::sim {
 
@@ -33,17 +34,25 @@ enum class Op : std::uint8_t {
   shared_get,
   shared_set,
   version,
+  call,      ///< get of one or more virtual keys
+  call_mg,   ///< of one
+  call_set,  ///< the last argument is the data block
   flush_all,
 };
 inline constexpr std::size_t ops_count = static_cast<std::size_t>(Op::flush_all) + 1;
 
 /// "get", ...
 [[nodiscard]] const char* to_string(Op op);
+/// Whether it calls methods of objects.
+[[nodiscard]] inline bool is_call(Op op) {
+  return op == Op::call || op == Op::call_mg || op == Op::call_set;
+}
 
 struct Request {
   Op op = Op::get;
   bool silent = false;  ///< noreply, or a meta command with q: success (mg: a miss) says nothing
   std::vector<std::uint32_t> keys;  ///< indices of the client's keys, or of shared keys
+  std::vector<ObjectCall> calls;    ///< of call, call_mg, call_set
   std::string value;
   std::uint32_t client_flags = 0;
   std::int64_t exptime = 0;

@@ -12,9 +12,9 @@ namespace cacheismo::sim {
 namespace {
 
 constexpr const char* names[] = {
-    "none",           "drop_byte",    "flip_bit",        "swap_replies",
-    "repeat_send",    "swallow_send", "lose_completion", "corrupt_request",
-    "stop_accepting", "leak_stream",  "slow_clock"};
+    "none",         "drop_byte",       "flip_bit",        "swap_replies",   "repeat_send",
+    "swallow_send", "lose_completion", "corrupt_request", "stop_accepting", "leak_stream",
+    "slow_clock",   "run_twice",       "lose_change"};
 static_assert(sizeof(names) / sizeof(names[0]) == sabotages_count);
 
 constexpr std::uint64_t rarity = 200;  // one operation in so many is sabotaged

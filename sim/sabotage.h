@@ -1,4 +1,5 @@
-// Sabotage: bugs that can be planted between a node and its Io, to prove that the oracles see them.
+// Sabotage: bugs that can be planted between a node and its Io, or in the scripts that it runs, to
+// prove that the oracles see them.
 //
 //   node --Io--> SabotagedIo --> SimIo
 //
@@ -30,9 +31,11 @@ enum class Sabotage : std::uint8_t {
   stop_accepting,   ///< the listener stops taking connections
   leak_stream,      ///< a close never reaches the Io
   slow_clock,       ///< the node's clock runs at a tenth of its speed: items live too long
+  run_twice,        ///< a method runs twice for one request (object_scripts.h)
+  lose_change,      ///< a method's change is acknowledged and not made (object_scripts.h)
 };
 
-inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::slow_clock) + 1;
+inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::lose_change) + 1;
 
 /// "none", "drop_byte", ...
 [[nodiscard]] const char* to_string(Sabotage sabotage);

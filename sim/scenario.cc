@@ -5,13 +5,17 @@
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <optional>
+#include <span>
 #include <utility>
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/node/node.h"
 #include "sim/arena.h"
 #include "sim/client.h"
+#include "sim/object_scripts.h"
 #include "sim/raw_connection.h"
+#include "sim/script_list.h"
 #include "sim/wire.h"
 #include "sim/world.h"
 
@@ -71,6 +75,7 @@ struct Run {
   SimIo& node_io;
   std::vector<SimIo*> client_ios;
   Arena arena;
+  std::optional<ScriptList> scripts;
   KeptLog log;
   std::unique_ptr<io::Io> sabotaged;
   std::unique_ptr<node::Node> node;
@@ -101,6 +106,7 @@ node::Config draw_config(Prng& chance, bool lossless, const ScenarioOptions& opt
   config.requests_per_event = static_cast<std::uint32_t>(chance.between(1, 20));
   if (chance.chance(1, 4)) config.idle_timeout = std::chrono::seconds(3);
   config.evict = lossless || chance.chance(2, 3);
+  config.object_bytes_max = std::min(config.object_bytes_max, config.memory_bytes / 4);
   return config;
 }
 
@@ -117,11 +123,14 @@ Run::Run(const ScenarioOptions& options)
     client_ios.push_back(&world.add_host("10.0.1." + std::to_string(i)));
   }
   io::Io* io = &node_io;
-  if (options.sabotage != Sabotage::none) {
+  const bool objects = chance.chance(1, 2) || is_in_scripts(options.sabotage);
+  if (objects) config.scripts.source = &scripts.emplace(object_scripts(options.sabotage));
+  if (options.sabotage != Sabotage::none && !is_in_scripts(options.sabotage)) {
     sabotaged = make_sabotaged_io(node_io, options.sabotage, options.seed);
     io = sabotaged.get();
   }
-  node = std::make_unique<node::Node>(config, *io, log, arena.bytes());
+  node = std::make_unique<node::Node>(config, *io, log, arena.bytes(),
+                                      objects ? scripts->heap() : std::span<char>());
   CHECK(node->start().has_value());
   const bool few_descriptors = chance.chance(1, 4);
   if (few_descriptors) node_io.set_streams_max(std::max(1u, options.clients / 3));
@@ -133,6 +142,7 @@ Run::Run(const ScenarioOptions& options)
     client.manner = manners[chance.chance(1, 2) ? 0 : chance.below(std::size(manners))];
     client.workload.expiries = expiries;
     client.workload.flushes = flushes;
+    client.workload.objects = objects;
     client.workload.reads_only_big = client.manner.never_reads;
     if (!lossless) {
       client.keys = 64;
@@ -229,7 +239,8 @@ Report run_scenario(const ScenarioOptions& options) {
   report.node = "memory_mib=" + std::to_string(run.config.memory_bytes / MiB) +
                 " lossless=" + std::to_string(run.lossless) +
                 " connections_max=" + std::to_string(run.config.connections_max) +
-                " evict=" + std::to_string(run.config.evict);
+                " evict=" + std::to_string(run.config.evict) +
+                " objects=" + std::to_string(run.scripts.has_value());
   report.violations = run.oracle.violations();
   report.marks = run.world.marks();
   for (std::size_t i = 0; i < tallies_count; i++) {

@@ -8,6 +8,7 @@ namespace cacheismo::sim {
 namespace {
 
 constexpr std::uint64_t keys_per_get_max = 8;
+constexpr std::uint64_t argument_bytes_max = 8 * 1024;
 constexpr std::size_t extended_bytes_max = 32 * 1024;  // longer values are not appended to
 
 bool counts(Op op) { return op == Op::incr || op == Op::decr || op == Op::ma; }
@@ -24,9 +25,10 @@ bool can_be_silent(Op op, bool lossless) {
 }  // namespace
 
 Workload::Workload(Prng chance, const WorkloadOptions& options, const KeyModel& keys,
-                   Oracle& oracle)
-    : chance_(chance), options_(options), keys_(keys), oracle_(oracle) {
-  for (bool& op : enabled_) op = chance_.chance(2, 3);
+                   ObjectModel& objects, Oracle& oracle)
+    : chance_(chance), options_(options), keys_(keys), objects_(objects), oracle_(oracle) {
+  for (std::size_t op = 0; op < ops_count; op++)
+    enabled_[op] = chance_.chance(2, 3) && (options_.objects || !is_call(static_cast<Op>(op)));
   enabled_[static_cast<std::size_t>(Op::get)] = true;
   enabled_[static_cast<std::size_t>(Op::set)] = true;
 }
@@ -81,6 +83,10 @@ Request Workload::next(std::int64_t now_ns) {
   const Op op = request.op;
   if (op == Op::flush_all) oracle_.flush_begins();
   if (op == Op::mn || op == Op::version || op == Op::flush_all) return request;
+  if (is_call(op)) {
+    draw_calls(request);
+    return request;
+  }
   std::uint64_t keys = 1;
   if (op == Op::get || op == Op::gets || op == Op::shared_get) {
     keys = chance_.chance(1, 4) ? chance_.between(1, keys_per_get_max) : 1;
@@ -115,6 +121,15 @@ Request Workload::next(std::int64_t now_ns) {
   return request;
 }
 
+void Workload::draw_calls(Request& request) {
+  request.opaque = ++opaque_;
+  std::uint64_t calls = 1;
+  if (request.op == Op::call && chance_.chance(1, 4)) calls = chance_.between(1, keys_per_get_max);
+  const std::size_t data_bytes_max =
+      request.op == Op::call_set ? std::min(options_.value_bytes_max, argument_bytes_max) : 0;
+  for (; calls > 0; calls--) request.calls.push_back(objects_.draw(chance_, data_bytes_max));
+}
+
 Request Workload::noop(std::int64_t now_ns) {
   Request request;
   request.op = Op::mn;
@@ -126,6 +141,7 @@ Request Workload::noop(std::int64_t now_ns) {
 
 void Workload::encode(const Request& request, std::string& out) const {
   const Op op = request.op;
+  if (is_call(op)) return encode_call(request, out);
   if (is_meta(op)) return encode_meta(request, out);
   const char* noreply = request.silent ? " noreply\r\n" : "\r\n";
   switch (op) {
@@ -157,6 +173,21 @@ void Workload::encode(const Request& request, std::string& out) const {
     case Op::version: out += "version\r\n"; return;
     case Op::flush_all: out += "flush_all\r\n"; return;
     default: return encode_store(request, out);
+  }
+}
+
+void Workload::encode_call(const Request& request, std::string& out) const {
+  const ObjectCall& call = request.calls.front();
+  if (request.op == Op::call) {
+    out += "get";
+    for (const ObjectCall& one : request.calls) out += " " + virtual_key(one);
+    out += "\r\n";
+  } else if (request.op == Op::call_mg) {
+    out += "mg " + virtual_key(call) + " O" + std::to_string(request.opaque) + " v k\r\n";
+  } else {
+    const std::string& data = call.arguments.back();
+    out += "set " + virtual_key(call, true) + " 0 0 " + std::to_string(data.size()) + "\r\n" +
+           data + "\r\n";
   }
 }
 

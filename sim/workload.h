@@ -12,6 +12,7 @@
 
 #include "cacheismo/base/prng.h"
 #include "sim/key_model.h"
+#include "sim/object_model.h"
 #include "sim/request.h"
 
 namespace cacheismo::sim {
@@ -20,12 +21,14 @@ struct WorkloadOptions {
   std::uint64_t value_bytes_max = 16 * 1024;
   bool expiries = true;
   bool flushes = true;
+  bool objects = false;         ///< the node has scripts
   bool reads_only_big = false;  ///< big values, read over and over: for clients that do not read
 };
 
 class Workload {
  public:
-  Workload(Prng chance, const WorkloadOptions& options, const KeyModel& keys, Oracle& oracle);
+  Workload(Prng chance, const WorkloadOptions& options, const KeyModel& keys, ObjectModel& objects,
+           Oracle& oracle);
 
   [[nodiscard]] Request next(std::int64_t now_ns);
   /// mn: always has a reply, and never an error.
@@ -39,12 +42,15 @@ class Workload {
   [[nodiscard]] std::uint32_t draw_key(Op op, std::int64_t now_ns);
   [[nodiscard]] std::string draw_value();
   [[nodiscard]] std::int64_t draw_exptime();
+  void draw_calls(Request& request);
+  void encode_call(const Request& request, std::string& out) const;
   void encode_store(const Request& request, std::string& out) const;
   void encode_meta(const Request& request, std::string& out) const;
 
   Prng chance_;
   WorkloadOptions options_;
   const KeyModel& keys_;
+  ObjectModel& objects_;
   Oracle& oracle_;
   std::array<bool, ops_count> enabled_ = {};
   std::uint32_t opaque_ = 0;
