@@ -17,7 +17,10 @@ Result<std::vector<lua::Script>, std::string> read_scripts(const std::string& di
     if (scripts.size() == limits::scripts_max)
       return failure(directory + " has more than " + std::to_string(limits::scripts_max) +
                      " scripts");
-    auto source = io::read_file(directory + '/' + name, limits::script_bytes_max);
+    std::string path = directory;
+    path += '/';
+    path += name;
+    auto source = io::read_file(path, limits::script_bytes_max);
     if (!source) return failure(source.error());
     scripts.push_back({.name = name, .source = std::move(*source)});
   }

@@ -169,7 +169,7 @@ std::string shown(lua_State* lua, int index) {
     const char* text = lua_tolstring(lua, index, &size);
     return fmt::format("\"{}\"", Bytes(text, size).substr(0, 300));
   }
-  const std::string text = luaL_tolstring(lua, index, nullptr);
+  std::string text = luaL_tolstring(lua, index, nullptr);
   lua_pop(lua, 1);
   return text;
 }
@@ -227,7 +227,7 @@ File& checked(lua_State* lua, File& file, const void* connection) {
 std::string key_at(lua_State* lua, int index) {
   std::size_t size = 0;
   const char* text = luaL_checklstring(lua, index, &size);
-  const std::string key(text, size);
+  std::string key(text, size);
   if (key.empty() || key.size() > 250 || key.find_first_of(" \r\n\t") != std::string::npos)
     luaL_argerror(lua, index, "a key has 1 to 250 bytes and no blanks");
   return key;

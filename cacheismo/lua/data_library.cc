@@ -35,7 +35,8 @@ int random(lua_State* lua) {
   const auto first = static_cast<std::uint64_t>(low);
   const std::uint64_t span = static_cast<std::uint64_t>(high) - first;
   const std::uint64_t drawn = span == ~std::uint64_t{0} ? prng.next() : prng.below(span + 1);
-  lua_pushinteger(lua, static_cast<lua_Integer>(first + drawn));
+  const std::uint64_t sum = first + drawn;  // wraps around as the cast back does
+  lua_pushinteger(lua, static_cast<lua_Integer>(sum));
   return 1;
 }
 

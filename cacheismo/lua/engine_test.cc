@@ -86,7 +86,7 @@ class EngineTest : public testing::Test {
     return engine_->call(*method, rest, data);
   }
   std::string call(const std::string& key, std::optional<Bytes> data = std::nullopt) {
-    const std::string text = shown(answer(key, data));
+    std::string text = shown(answer(key, data));
     EXPECT_EQ(host.open_states(), 0u) << key;
     return text;
   }

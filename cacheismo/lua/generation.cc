@@ -84,7 +84,6 @@ bool Generation::append_result(lua_State* lua, int index, std::string& out) {
       return true;
     default: luaL_error(lua, "a method cannot return a %s", luaL_typename(lua, index));
   }
-  __builtin_unreachable();
 }
 
 Ended Generation::run(Call& call, lua_CFunction what) {

@@ -88,6 +88,7 @@ constexpr std::uint32_t blocks_in(std::size_t of) {
 inline constexpr std::size_t bins = 4 * 24;
 
 constexpr std::size_t bin_of(std::uint32_t pages) {
+  CHECK(pages > 0);
   const auto log = static_cast<std::size_t>(std::bit_width(pages)) - 1;
   const std::size_t quarter = log < 2 ? (pages << (2 - log)) & 3 : (pages >> (log - 2)) & 3;
   return 4 * log + quarter;

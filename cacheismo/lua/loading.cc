@@ -14,7 +14,6 @@ namespace {
 [[noreturn]] void fail(lua_State* lua, const std::string& text) {
   lua_pushlstring(lua, text.data(), text.size());
   lua_error(lua);
-  __builtin_unreachable();
 }
 
 /// Tables that every script finds among its globals, so that they are no handlers of its own.

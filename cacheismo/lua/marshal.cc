@@ -181,7 +181,6 @@ class Reader {
  private:
   [[noreturn]] void fail() {
     luaL_error(lua_, "unmarshal: the bytes are not what table.marshal writes");
-    __builtin_unreachable();
   }
 
   std::uint64_t size() {

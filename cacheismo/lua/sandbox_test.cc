@@ -31,7 +31,7 @@ tostring type unpack utf8
 utf8.char utf8.charpattern utf8.codepoint utf8.codes utf8.len utf8.offset xpcall
 )";
 
-std::string words_sorted(std::string text) {
+std::string words_sorted(const std::string& text) {
   std::vector<std::string> words;
   std::string word;
   for (const char byte : text + " ") {

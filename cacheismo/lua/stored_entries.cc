@@ -78,7 +78,6 @@ void push_key(lua_State* lua, const Scalar& key) {
 
 [[noreturn]] void raise_too_large(lua_State* lua) {
   luaL_error(lua, "the object, or what one call changes of it, becomes too large");
-  __builtin_unreachable();
 }
 
 void put_entry(lua_State* lua, State& state, Bytes key, Bytes value) {

@@ -79,6 +79,7 @@ const std::vector<std::string> endless = {
     "while true do coroutine.wrap(function() while true do end end)() end",
     "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
     "while true do pcall(coroutine.wrap(function() while true do coroutine.yield() end end)) end",
+    // One script in two lines. NOLINTNEXTLINE(bugprone-suspicious-missing-comma)
     "local f = function() while true do local x <close> = setmetatable({}, {__close = function() "
     "while true do end end}) end end pcall(f) pcall(f)",
     "local m = setmetatable({}, {__index = function(t, k) return t[k + 1] end}) "
@@ -138,6 +139,7 @@ const std::vector<std::string> greedy = {
     "local s = ('x'):rep(1 << 28)",
     "local t = {} while true do pcall(function() t[#t + 1] = ('x'):rep(1 << 20) .. #t end) end",
     "local t = {} while true do t[#t + 1] = coroutine.create(function() end) end",
+    // One script in two lines. NOLINTNEXTLINE(bugprone-suspicious-missing-comma)
     "local t = {} pcall(function() while true do t[#t + 1] = string.format('%099d', #t) end end) "
     "while true do end",
     "return string.pack('c1000000000', '')",

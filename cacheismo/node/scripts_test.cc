@@ -218,7 +218,7 @@ class CountedTest : public ScriptsTest {
       EXPECT_NE(at, std::string::npos) << name;
       const std::string number =
           stats.substr(at + head.size(), stats.find('\r', at) - at - head.size());
-      if (number != "0") found += name + "=" + number + " ";
+      if (number != "0") found.append(name).append("=").append(number).append(" ");
     }
     return found;
   }
@@ -255,7 +255,7 @@ TEST_P(CountedTest, OtherCommandsAreCountedByTheLineThatTheScriptWrote) {
   sim::RawConnection& client = wire_.connect();
   const auto each = [&](const std::string& before, const std::string& after) {
     for (const char* key : {"there", "none", "broken"})
-      static_cast<void>(wire_.ask(client, before + key + after));
+      static_cast<void>(wire_.ask(client, std::string(before).append(key).append(after)));
   };
   for (const char* verb : {"set ", "add ", "replace ", "append ", "prepend "})
     each(verb, " 0 0 1\r\nx\r\n");
