@@ -1,5 +1,6 @@
 #include "sim/client.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -13,8 +14,6 @@ using proto::ReplyPart;
 using proto::ReplyWord;
 
 constexpr Bytes turned_away_text = "Too many open connections";
-constexpr Bytes no_memory_text = "out of memory storing object";
-constexpr Bytes no_memory_of_script_text = ": out of memory storing the object id=";
 constexpr std::uint64_t reconnect_ns = 20'000'000;
 
 template <class Number>
@@ -24,34 +23,6 @@ std::optional<Number> to_number(std::optional<Bytes> text) {
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
   if (error != std::errc() || end != text->data() + text->size()) return std::nullopt;
   return number;
-}
-
-Verdict verdict_of(const ReplyPart& part) {
-  switch (part.word) {
-    case ReplyWord::end:
-    case ReplyWord::meta_value: return Verdict::values;
-    case ReplyWord::stored:
-    case ReplyWord::deleted:
-    case ReplyWord::touched:
-    case ReplyWord::ok:
-    case ReplyWord::version:
-    case ReplyWord::meta_hit:
-    case ReplyWord::meta_noop: return Verdict::done;
-    case ReplyWord::number: return Verdict::number;
-    case ReplyWord::not_stored:
-    case ReplyWord::meta_not_stored: return Verdict::not_stored;
-    case ReplyWord::exists:
-    case ReplyWord::meta_exists: return Verdict::exists;
-    case ReplyWord::not_found:
-    case ReplyWord::meta_not_found:
-    case ReplyWord::meta_miss: return Verdict::not_found;
-    case ReplyWord::server_error:
-      return part.text.starts_with(no_memory_text) ||
-                     part.text.find(no_memory_of_script_text) != Bytes::npos
-                 ? Verdict::no_memory
-                 : Verdict::other;
-    default: return Verdict::other;
-  }
 }
 
 bool is_meta(Op op) {
@@ -182,10 +153,21 @@ void Client::on_closed(io::StreamId) {
   set_timer(step_timer_, chance_.below(reconnect_ns));
 }
 
+/// A node that sees an eof while a method waits takes its client for gone, and ends the call.
+bool Client::has_left_a_call() const {
+  return state_ == State::draining &&
+         std::any_of(waiting_.begin(), waiting_.end(), [](const Request& request) {
+           return std::any_of(request.calls.begin(), request.calls.end(), [](const auto& call) {
+             return call.method == ObjectMethod::patient_incr;
+           });
+         });
+}
+
 void Client::lost(io::Error error) {
   const bool idle = waiting_.empty();
   oracle_.count(idle ? Tally::closed_while_idle : Tally::connections_lost);
-  if (oracle_.calm_since(began_ns_) && !options_.may_be_cut) {
+  const bool by_itself = options_.may_be_cut || (error == io::Error::eof && has_left_a_call());
+  if (oracle_.calm_since(began_ns_) && !by_itself) {
     violation(std::string("connection ended without reason: ") + io::to_string(error));
   }
   close(false);

@@ -97,6 +97,7 @@ class Client final : private io::StreamEvents, private io::TimerEvents {
   void think();
   void end_connection();
   void close(bool reset);
+  [[nodiscard]] bool has_left_a_call() const;
   void lost(io::Error error);
   void timed_out();
   void doubt_everything();

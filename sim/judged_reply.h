@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "cacheismo/proto/reply_parser.h"
+
 namespace cacheismo::sim {
 
 struct JudgedValue {
@@ -29,6 +31,9 @@ enum class Verdict : std::uint8_t {
   other,       ///< any other error, or a word that fits nothing
   silence,     ///< a silent request that said nothing
 };
+
+/// What the last part of a reply says.
+[[nodiscard]] Verdict verdict_of(const proto::ReplyPart& part);
 
 struct JudgedReply {
   Verdict verdict = Verdict::other;
