@@ -20,7 +20,7 @@ class ObjectModelTest : public testing::Test {
   /// A call of a method, as the model draws it.
   ObjectCall drawn(ObjectMethod method, std::size_t data_bytes_max = 0) {
     while (true) {
-      const ObjectCall call = model_.draw(chance_, data_bytes_max);
+      ObjectCall call = model_.draw(chance_, data_bytes_max);
       if (call.method == method) return call;
     }
   }
