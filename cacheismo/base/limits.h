@@ -159,6 +159,24 @@ inline constexpr std::size_t script_heap_bytes_min = 4 * MiB;
 inline constexpr std::size_t scripts_max = 1000;
 inline constexpr std::size_t script_bytes_max = 1 * MiB;
 
+// ---- Ring --------------------------------------------------------------------------------------
+
+/// Members of a ring, in whatever state. Their 40,960 ketama points take 240 KiB.
+inline constexpr std::size_t ring_members_max = 256;
+
+/// Largest weight of a member. A 32-bit float holds the sum of all members' weights exactly, which
+/// is how memcached's clients compute shares.
+inline constexpr std::uint32_t ring_weight_max = 65535;
+
+/// Longest name of a member, bytes: one label of a DNS name, which is what nodes are called by.
+inline constexpr std::size_t ring_name_bytes_max = 63;
+
+/// Longest host of a member, bytes. Longest DNS name as text, RFC 1035.
+inline constexpr std::size_t ring_host_bytes_max = 253;
+
+/// Longest ring file, bytes: the longest lines of all members, and as much again for comments.
+inline constexpr std::size_t ring_file_bytes_max = 256 * KiB;
+
 // ---- Upkeep ------------------------------------------------------------------------------------
 
 /// A node's upkeep runs this often; the store's promise is to give expired memory back within a
@@ -183,6 +201,10 @@ static_assert(output_bytes > 2 * reply_bytes_max);
 static_assert(connection_bytes >= output_bytes + pending_input_bytes + 3 * KiB);
 static_assert(line_bytes_max + auth_token_bytes_max < backlog_block_bytes);
 static_assert(declared_length_max < (std::uint64_t{1} << 31));
+static_assert(ring_members_max * ring_weight_max < std::size_t{1} << 24);
+static_assert(ring_members_max < 1 << 16);
+static_assert(ring_members_max * (ring_name_bytes_max + ring_host_bytes_max + 64) <
+              ring_file_bytes_max / 2);
 static_assert(item_bytes_min < arena_bytes_min / 2);
 
 }  // namespace cacheismo::limits
