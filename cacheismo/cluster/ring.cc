@@ -10,6 +10,7 @@
 #include "cacheismo/base/limits.h"
 #include "cacheismo/cluster/draw.h"
 #include "cacheismo/cluster/jump.h"
+#include "cacheismo/cluster/shown.h"
 
 namespace cacheismo::cluster {
 namespace {
@@ -27,9 +28,7 @@ std::optional<Enum> named(const std::array<Bytes, 3>& names, Bytes name) {
   return static_cast<Enum>(found - names.begin());
 }
 
-std::string quoted(Bytes text) { return "\"" + std::string(text) + "\""; }
-
-std::string of(const Member& member) { return "member " + quoted(member.name); }
+std::string of(const Member& member) { return "member " + shown(member.name); }
 
 bool consists_of(Bytes text, Bytes punctuation) {
   return std::all_of(text.begin(), text.end(), [punctuation](char c) {
@@ -59,8 +58,8 @@ Result<void, std::string> check_together(std::span<const Member> members) {
   if (!same_address) return {};
   const Member& a = members[same_address->first];
   const Member& b = members[same_address->second];
-  return failure("members " + quoted(a.name) + " and " + quoted(b.name) +
-                 " have the same address, " + a.host + " port " + std::to_string(a.port));
+  return failure("members " + shown(a.name) + " and " + shown(b.name) + " have the same address, " +
+                 a.host + " port " + std::to_string(a.port));
 }
 
 }  // namespace
@@ -79,13 +78,13 @@ Result<void, std::string> check_member(const Member& member) {
   if (member.name.empty() || member.name.size() > limits::ring_name_bytes_max ||
       !consists_of(member.name, ".-_")) {
     return failure("a member's name has to be 1 to " + std::to_string(limits::ring_name_bytes_max) +
-                   " letters, digits and \".-_\", not " + quoted(member.name));
+                   " letters, digits and \".-_\", not " + shown(member.name));
   }
   if (member.host.empty() || member.host.size() > limits::ring_host_bytes_max ||
       !consists_of(member.host, ".-_:%")) {
     return failure(of(member) + " needs a host name or an address of 1 to " +
                    std::to_string(limits::ring_host_bytes_max) +
-                   " letters, digits and \".-_:%\", not " + quoted(member.host));
+                   " letters, digits and \".-_:%\", not " + shown(member.host));
   }
   if (member.port == 0) return failure(of(member) + " needs a port from 1 to 65535, not 0");
   if (member.weight == 0 || member.weight > limits::ring_weight_max) {

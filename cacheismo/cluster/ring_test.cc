@@ -15,6 +15,7 @@
 #include "cacheismo/base/prng.h"
 #include "cacheismo/cluster/draw.h"
 #include "cacheismo/cluster/jump.h"
+#include "cacheismo/cluster/shown.h"
 
 namespace cacheismo::cluster {
 namespace {
@@ -158,12 +159,12 @@ TEST(RingRefuses, TwoMembersOfOneNameOrAddress) {
 }
 
 TEST(RingRefuses, NamesAndHostsThatNoFileCouldHold) {
-  const std::string rule = "a member's name has to be 1 to 63 letters, digits and \".-_\", not \"";
-  for (const std::string& name : {std::string(), std::string("a b"), std::string("a:1"),
-                                  std::string("a\n"), std::string(64, 'a')}) {
+  const std::string rule = "a member's name has to be 1 to 63 letters, digits and \".-_\", not ";
+  for (const std::string& name :
+       {std::string(), std::string("a b"), std::string("a:1"), std::string(64, 'a')}) {
     RingSpec spec = spec_of(1);
     spec.members[0].name = name;
-    EXPECT_EQ(refusal(spec), rule + name + "\"");
+    EXPECT_EQ(refusal(spec), rule + shown(name));
   }
   for (const std::string& host :
        {std::string(), std::string("a b"), std::string("[::1]"), std::string(254, 'a')}) {
@@ -171,8 +172,8 @@ TEST(RingRefuses, NamesAndHostsThatNoFileCouldHold) {
     spec.members[0].host = host;
     EXPECT_EQ(refusal(spec),
               "member \"n0\" needs a host name or an address of 1 to 253 letters, "
-              "digits and \".-_:%\", not \"" +
-                  host + "\"");
+              "digits and \".-_:%\", not " +
+                  shown(host));
   }
   RingSpec spec = spec_of(1);
   spec.members[0].name = std::string(63, 'a');
@@ -181,6 +182,12 @@ TEST(RingRefuses, NamesAndHostsThatNoFileCouldHold) {
   spec.members[0].port = 0;
   spec.members[0].name = "n";
   EXPECT_EQ(refusal(spec), "member \"n\" needs a port from 1 to 65535, not 0");
+}
+
+TEST(RingRefuses, WithoutRepeatingWhatATerminalWouldObey) {
+  EXPECT_EQ(shown("a\x1b[2J\n\xff"), "\"a?[2J??\"");
+  EXPECT_EQ(shown(std::string(64, 'a')), '"' + std::string(64, 'a') + '"');
+  EXPECT_EQ(shown(std::string(65, 'a')), '"' + std::string(64, 'a') + "...\"");
 }
 
 TEST(RingRefuses, WeightsOutsideOfTheirRange) {
