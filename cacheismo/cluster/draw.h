@@ -19,10 +19,11 @@ namespace cacheismo::cluster {
 
 inline constexpr unsigned draw_fraction_bits = 57;
 
+/// Without initial values: a look-up has room for as many as a ring may have, and uses few.
 struct Draw {
-  std::uint64_t cost = 0;
-  std::uint32_t weight = 1;
-  std::uint32_t member = 0;
+  std::uint64_t cost;
+  std::uint32_t weight;
+  std::uint32_t member;
 };
 
 /// -log2(u / 2^64) in units of 2^-57; of 0 as of 1. At most 64 * 2^57.

@@ -121,6 +121,30 @@ TEST(Ring, KeysWithOneTagLieTogether) {
   }
 }
 
+/// The owners of 1,000 keys, in order, as one number.
+std::uint64_t placement_of(Hashing hashing, std::uint32_t weight_step) {
+  RingSpec spec = spec_of(7, hashing);
+  for (Member& member : spec.members)
+    member.weight += weight_step * static_cast<std::uint32_t>(&member - spec.members.data());
+  const Ring ring = ring_of(std::move(spec));
+  std::uint64_t placement = 0;
+  for (int n = 0; n < 1000; ++n) {
+    std::uint32_t out[2];
+    EXPECT_EQ(ring.owners("key" + std::to_string(n), out), 2u);
+    placement = placement * 0x9E3779B97F4A7C15u + out[0] * 7 + out[1] + 1;
+  }
+  return placement;
+}
+
+TEST(Ring, PlacesKeysTheSameForEver) {
+  // Another number here means that a cluster loses its keys when it is updated.
+  EXPECT_EQ(placement_of(Hashing::ketama, 0), 0x69F698D9E634810Du);
+  EXPECT_EQ(placement_of(Hashing::ketama, 3), 0x3D800A6AA252DE34u);
+  EXPECT_EQ(placement_of(Hashing::rendezvous, 0), 0xA96F858C79881CF8u);
+  EXPECT_EQ(placement_of(Hashing::rendezvous, 3), 0x2E96A2548368F68Cu);
+  EXPECT_EQ(placement_of(Hashing::jump, 0), 0x899D47E5F37725C4u);
+}
+
 TEST(Ring, NamesAreReadAsTheyArePrinted) {
   for (const Hashing hashing : all_hashings) EXPECT_EQ(parse_hashing(to_string(hashing)), hashing);
   for (const auto state : {MemberState::joining, MemberState::active, MemberState::leaving})
