@@ -159,6 +159,46 @@ inline constexpr std::size_t script_heap_bytes_min = 4 * MiB;
 inline constexpr std::size_t scripts_max = 1000;
 inline constexpr std::size_t script_bytes_max = 1 * MiB;
 
+// ---- Peers -------------------------------------------------------------------------------------
+
+/// Peers that a node keeps connections to, two each at most. More nodes than a client library was
+/// seen to be given; the longest unused makes room.
+inline constexpr std::size_t peers_max = 256;
+
+/// Calls of one connection that are queued or wait for their reply. At a round trip of 1 ms a
+/// million a second. Above: overload.
+inline constexpr std::size_t peer_calls_max = 1024;
+
+/// Requests of one connection that are queued, bytes: 64 values of 64 KiB. Above: overload, but for
+/// a single one behind which nothing waits.
+inline constexpr std::size_t peer_queued_bytes_max = 4 * MiB;
+
+/// A request longer than this goes over the peer's second connection, bytes, so that the short ones
+/// do not wait behind it. What one receive returns.
+inline constexpr std::size_t peer_bulk_bytes = receive_bytes;
+
+/// How long a call to a peer may take unless it says otherwise, and how long a connect.
+inline constexpr Duration peer_timeout = std::chrono::seconds(1);
+inline constexpr Duration peer_connect_timeout = std::chrono::milliseconds(200);
+
+/// A connection whose oldest reply is awaited by nobody any more and has not come for this long is
+/// given up.
+inline constexpr Duration peer_stuck = 5 * peer_timeout;
+
+/// A connection that was not used for this long is closed.
+inline constexpr Duration peer_idle = std::chrono::seconds(60);
+
+/// Failures in a row after which a peer is left alone; for how long at first, doubled with each
+/// probe that fails, and at most.
+inline constexpr std::uint32_t peer_failures_max = 3;
+inline constexpr Duration peer_pause_min = std::chrono::milliseconds(200);
+inline constexpr Duration peer_pause_max = std::chrono::seconds(5);
+
+/// Of calls that may be executed twice, one in this many may be sent again after a connection was
+/// lost, and so many at once. A peer that is in trouble gets at most a tenth more work by it.
+inline constexpr std::uint32_t peer_again_share = 10;
+inline constexpr std::uint32_t peer_again_at_once_max = 32;
+
 // ---- Upkeep ------------------------------------------------------------------------------------
 
 /// A node's upkeep runs this often; the store's promise is to give expired memory back within a
@@ -182,6 +222,9 @@ static_assert(reply_bytes_max > send_in_place_bytes + 2 * key_bytes_max + 128);
 static_assert(output_bytes > 2 * reply_bytes_max);
 static_assert(connection_bytes >= output_bytes + pending_input_bytes + 3 * KiB);
 static_assert(line_bytes_max + auth_token_bytes_max < backlog_block_bytes);
+static_assert(peer_queued_bytes_max >= 2 * peer_bulk_bytes);
+static_assert(peer_connect_timeout < peer_timeout);
+static_assert(peer_again_at_once_max < peer_calls_max);
 static_assert(declared_length_max < (std::uint64_t{1} << 31));
 static_assert(item_bytes_min < arena_bytes_min / 2);
 
