@@ -50,8 +50,6 @@ void PeerLink::move(Event event) {
   state_ = *next;
 }
 
-bool PeerLink::whole(const Entry& entry) { return entry.taken == entry.call.bytes.size(); }
-
 // ---- The connection -----------------------------------------------------------------------------
 
 void PeerLink::on_connecting() { move(Event::connect_started); }
@@ -63,7 +61,7 @@ void PeerLink::on_connected() {
 
 void PeerLink::on_connect_failed(Failure why, MonotonicTime now) {
   move(Event::connect_failed);
-  circuit_.failed(now);
+  failed(now);
   fail_all(why);
   deliver();
 }
@@ -80,14 +78,14 @@ void PeerLink::on_lost(MonotonicTime now) {
     }
     remove(entry);
   }
-  if (missed) circuit_.failed(now);
+  if (missed) failed(now);
   deliver();
 }
 
 bool PeerLink::may_go_again(Entry& entry) {
   if (entry.again) return false;
   if (touched(entry)) {
-    if (!entry.call.read_only || again_ < again_cost) return false;
+    if (!entry.call.read_only || entry.call.bytes.empty() || again_ < again_cost) return false;
     again_ -= again_cost;
     entry.sent_before = true;
     ++counters_.sent_again;
@@ -97,7 +95,8 @@ bool PeerLink::may_go_again(Entry& entry) {
 }
 
 void PeerLink::give_up(Failure why) {
-  if (circuit_.state() == Circuit::State::half_open) circuit_.probe_withdrawn();
+  if (probe_ != nullptr) circuit_.probe_withdrawn();
+  probe_ = nullptr;
   move(Event::given_up);
   fail_all(why);
   deliver();
@@ -123,7 +122,7 @@ void PeerLink::rewind() {
       calls_.erase(entry);
       continue;
     }
-    queued_bytes_ += entry->call.bytes.size();
+    queued_bytes_ += entry->size;
   }
   oldest_ = unsent_ = calls_.begin();
 }
@@ -149,18 +148,22 @@ void PeerLink::taken(std::size_t bytes) {
   pinned_.clear();
   for (auto next = unsent_; next != calls_.end() && next->offered;) {
     const auto entry = next++;
-    const std::size_t part = std::min(bytes, entry->call.bytes.size() - entry->taken);
+    const std::size_t part = std::min(bytes, entry->size - entry->taken);
     bytes -= part;
     entry->taken += part;
     entry->offered = false;
     queued_bytes_ -= part;
     if (!whole(*entry)) {
-      // Nobody waits for it, and it turns out that nothing of it was sent.
-      if (entry->abandoned && !touched(*entry)) remove(entry);
+      // Nobody waits for it any more, and it turns out that nothing of it was sent.
+      if (!touched(*entry) && (entry->abandoned || entry->answered)) withdraw(entry);
       continue;
     }
     unsent_ = next;
-    if (entry->answered) calls_.erase(entry);
+    if (entry->answered) {
+      calls_.erase(entry);
+    } else if (!entry->call.read_only || entry->size > limits::line_bytes_max) {
+      entry->call.bytes = {};
+    }
   }
   CHECK_EQ(bytes, 0u);
 }
@@ -232,7 +235,7 @@ bool PeerLink::fits(const ReplyPart& reply, const PeerCall& call) {
 bool PeerLink::answer(const ReplyPart& reply, MonotonicTime now) {
   const auto entry = oldest_;
   if (entry == calls_.end() || !touched(*entry) || !fits(reply, entry->call)) return false;
-  if (!entry->timed_out) circuit_.success();
+  if (!entry->timed_out) succeeded();
   ++oldest_;
   oldest_since_ = now;
   const std::uint64_t tag = entry->call.tag;
@@ -262,6 +265,7 @@ std::optional<std::string> PeerLink::audit() const {
   if (auto broken = circuit_.audit()) return broken;
   std::size_t live = 0;
   std::size_t queued = 0;
+  bool probing = false;
   bool replied = true;
   bool sent = true;
   for (auto entry = calls_.begin(); entry != calls_.end(); ++entry) {
@@ -272,13 +276,16 @@ std::optional<std::string> PeerLink::audit() const {
     if (entry->answered && sent) return "peer_link: a finished call is kept";
     if (entry->abandoned && !touched(*entry)) return "peer_link: an unsent call was abandoned";
     if (entry->offered && !sending_) return "peer_link: pinned without a send";
-    queued += entry->call.bytes.size() - entry->taken;
+    probing |= &*entry == probe_;
+    queued += entry->size - entry->taken;
     if (entry->answered || entry->abandoned) continue;
     ++live;
     const auto found = by_tag_.find(entry->call.tag);
     if (found == by_tag_.end() || found->second != entry) return "peer_link: a call is lost";
     if (entry->call.deadline < due_) return "peer_link: a deadline will be missed";
   }
+  if (probing != (circuit_.state() == Circuit::State::half_open))
+    return "peer_link: half open without a probe, or the other way round";
   if (live != by_tag_.size()) return "peer_link: somebody waits for no call";
   if (queued != queued_bytes_) return "peer_link: queued bytes do not add up";
   if (calls_.size() > limits::peer_calls_max) return "peer_link: too many calls";

@@ -148,8 +148,9 @@ class PeerLink {
 
  private:
   struct Entry {
-    PeerCall call;
-    std::size_t taken = 0;       ///< bytes of it that were sent over this connection
+    PeerCall call;               ///< without its bytes, once they are of no use any more
+    std::size_t size = 0;        ///< of the bytes
+    std::size_t taken = 0;       ///< how many of them were sent over this connection
     MonotonicTime abandoned_at;  ///< if it is
     bool offered = false;        ///< its bytes are pinned by output()
     bool answered = false;       ///< and only kept until its bytes are taken
@@ -157,7 +158,6 @@ class PeerLink {
     bool timed_out = false;    ///< why it was abandoned
     bool again = false;        ///< it had its second connection
     bool sent_before = false;  ///< over the connection before
-    bool probe = false;
   };
   using Entries = std::list<Entry>;  // nodes stay where they are: output() points into them
   struct Completion {
@@ -181,12 +181,15 @@ class PeerLink {
 
   void move(Event event);
   [[nodiscard]] static bool touched(const Entry& entry) { return entry.taken > 0 || entry.offered; }
-  [[nodiscard]] static bool whole(const Entry& entry);
+  [[nodiscard]] static bool whole(const Entry& entry) { return entry.taken == entry.size; }
   [[nodiscard]] static bool fits(const proto::ReplyPart& reply, const PeerCall& call);
   [[nodiscard]] std::size_t consume(Bytes bytes, MonotonicTime now, bool& broken);
   [[nodiscard]] bool answer(const proto::ReplyPart& reply, MonotonicTime now);
   [[nodiscard]] bool may_go_again(Entry& entry);
+  void succeeded();
+  void failed(MonotonicTime now);
   void let_go(Entries::iterator entry, MonotonicTime now);
+  void withdraw(Entries::iterator entry);
   void remove(Entries::iterator entry);
   void fail(Entry& entry, Failure why);
   void fail_all(Failure why);
@@ -200,6 +203,7 @@ class PeerLink {
   std::size_t reply_bytes_max_;
   State state_ = State::down;
   Circuit circuit_;
+  const Entry* probe_ = nullptr;  ///< the call that tells, while the circuit is half open
   PeerCounters counters_;
 
   Entries calls_;

@@ -30,8 +30,9 @@ Result<void, Failure> PeerLink::submit(PeerCall call, MonotonicTime now) {
   queued_bytes_ += call.bytes.size();
   due_ = std::min(due_, call.deadline);
   const auto entry = calls_.emplace(calls_.end());
+  entry->size = call.bytes.size();
   entry->call = std::move(call);
-  entry->probe = circuit_.state() == Circuit::State::half_open;
+  if (circuit_.state() == Circuit::State::half_open) probe_ = &*entry;
   if (oldest_ == calls_.end()) oldest_ = entry;
   if (unsent_ == calls_.end()) unsent_ = entry;
   const bool new_tag = by_tag_.emplace(entry->call.tag, entry).second;
@@ -56,8 +57,7 @@ void PeerLink::cancel(std::uint64_t tag, MonotonicTime now) {
 /// Nobody waits for it any more: it is withdrawn or abandoned.
 void PeerLink::let_go(Entries::iterator entry, MonotonicTime now) {
   if (!touched(*entry)) {
-    if (entry->probe && circuit_.state() == Circuit::State::half_open) circuit_.probe_withdrawn();
-    remove(entry);
+    withdraw(entry);
     return;
   }
   entry->abandoned = true;
@@ -65,9 +65,18 @@ void PeerLink::let_go(Entries::iterator entry, MonotonicTime now) {
   due_ = std::min(due_, stuck_at());
 }
 
+/// Nothing of it was sent, and nothing will be.
+void PeerLink::withdraw(Entries::iterator entry) {
+  if (probe_ == &*entry) {
+    circuit_.probe_withdrawn();
+    probe_ = nullptr;
+  }
+  remove(entry);
+}
+
 /// Takes it out of the conversation. Bytes that output() pins stay.
 void PeerLink::remove(Entries::iterator entry) {
-  queued_bytes_ -= entry->call.bytes.size() - entry->taken;
+  queued_bytes_ -= entry->size - entry->taken;
   if (oldest_ == entry) ++oldest_;
   if (unsent_ == entry) ++unsent_;
   if (entry->offered) {
@@ -99,7 +108,7 @@ bool PeerLink::expire(MonotonicTime now) {
   for (auto next = calls_.begin(); next != calls_.end();) {
     const auto entry = next++;
     if (entry->answered || entry->abandoned || entry->call.deadline > now) continue;
-    circuit_.failed(now);
+    failed(now);
     fail(*entry, Failure::timeout);
     entry->timed_out = true;
     let_go(entry, now);
@@ -112,6 +121,16 @@ bool PeerLink::expire(MonotonicTime now) {
 }
 
 // ---- Failing ------------------------------------------------------------------------------------
+
+void PeerLink::succeeded() {
+  circuit_.success();
+  probe_ = nullptr;
+}
+
+void PeerLink::failed(MonotonicTime now) {
+  circuit_.failed(now);
+  if (circuit_.state() == Circuit::State::open) probe_ = nullptr;
+}
 
 /// Its failure is on its way; the entry itself is still to be removed or abandoned.
 void PeerLink::fail(Entry& entry, Failure why) {
@@ -129,7 +148,7 @@ void PeerLink::fail_all(Failure why) {
 
 /// Ends the conversation for a fault of the peer. The failures are not delivered yet.
 void PeerLink::break_off(Failure why, MonotonicTime now) {
-  circuit_.failed(now);
+  failed(now);
   move(Event::given_up);
   fail_all(why);
 }
