@@ -37,6 +37,18 @@ bool is_opaque(Bytes text, std::uint32_t opaque) {
 
 }  // namespace
 
+PeerCounters& PeerCounters::operator+=(const PeerCounters& other) {
+  calls += other.calls;
+  replies += other.replies;
+  for (std::size_t i = 0; i < failures.size(); ++i) failures[i] += other.failures[i];
+  late_replies += other.late_replies;
+  sent_again += other.sent_again;
+  connections += other.connections;
+  bytes_sent += other.bytes_sent;
+  bytes_received += other.bytes_received;
+  return *this;
+}
+
 PeerLink::PeerLink(PeerEvents& events, std::size_t reply_bytes_max, Prng random)
     : events_(events),
       reply_bytes_max_(reply_bytes_max),

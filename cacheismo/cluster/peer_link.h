@@ -82,6 +82,8 @@ struct PeerCounters {
   std::uint64_t connections = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
+
+  PeerCounters& operator+=(const PeerCounters& other);
 };
 
 class PeerLink {

@@ -332,6 +332,17 @@ TEST(PeerLink, AConnectionThatEndsWithNothingInFlightIsNoFailure) {
   EXPECT_EQ(talk.link().circuit().state(), Circuit::State::closed);
 }
 
+TEST(PeerLink, ACallThatTimedOutDoesNotCountAgainWhenItsConnectionEnds) {
+  TestTalk talk;
+  talk.get(1);
+  talk.get(2);
+  talk.connect();
+  talk.send();
+  talk.pass(1s);
+  talk.lose();
+  EXPECT_EQ(talk.get(3), std::nullopt);
+}
+
 TEST(PeerLink, CountsWhatHappened) {
   TestTalk talk;
   talk.get(1);
