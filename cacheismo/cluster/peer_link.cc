@@ -263,7 +263,6 @@ bool PeerLink::answer(const ReplyPart& reply, MonotonicTime now) {
     by_tag_.erase(tag);
   }
   due_ = std::min(due_, stuck_at());
-  if (calls_.empty()) due_ = never_due;
   if (!late) {
     ++counters_.replies;
     events_.on_reply(tag, reply);

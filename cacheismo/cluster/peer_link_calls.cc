@@ -28,7 +28,7 @@ Result<void, Failure> PeerLink::submit(PeerCall call, MonotonicTime now) {
   ++counters_.calls;
   again_ = std::min(again_ + 1, again_max);
   queued_bytes_ += call.bytes.size();
-  due_ = std::min(due_, call.deadline);
+  due_ = calls_.empty() ? call.deadline : std::min(due_, call.deadline);
   const auto entry = calls_.emplace(calls_.end());
   entry->size = call.bytes.size();
   entry->call = std::move(call);
@@ -95,7 +95,7 @@ MonotonicTime PeerLink::stuck_at() const {
 }
 
 std::optional<MonotonicTime> PeerLink::next_deadline() const {
-  return due_ == never_due ? std::nullopt : std::optional(due_);
+  return calls_.empty() || due_ == never_due ? std::nullopt : std::optional(due_);
 }
 
 void PeerLink::recompute_due() {

@@ -12,7 +12,9 @@
 //     more than limits::peers_max peers the one longest unused is forgotten.
 //  4. After stop() nothing is submitted, and once stopped() nothing is outstanding in the Io.
 //
-// What it is not: it does not choose the peer, and does not retry.
+// What it is not: it does not choose the peer, and knows nothing of what it carries. Calls of the
+// two channels may overtake each other. A reply longer than this node's own items may be is a
+// protocol failure.
 
 #ifndef CACHEISMO_NODE_PEERS_H_
 #define CACHEISMO_NODE_PEERS_H_
@@ -74,7 +76,7 @@ struct PeerStats {
 class Peers final : public io::TimerEvents {
  public:
   explicit Peers(NodeState& node);
-  /// Requires that nothing was ever submitted, or stopped().
+  /// Requires that stopped(), or that nothing was ever submitted.
   ~Peers();
   Peers(const Peers&) = delete;
   Peers& operator=(const Peers&) = delete;
@@ -105,6 +107,7 @@ class Peers final : public io::TimerEvents {
  private:
   class Channel;
   struct Peer;
+  class Event;
   struct Less {
     bool operator()(const io::Address& a, const io::Address& b) const;
   };
@@ -113,17 +116,22 @@ class Peers final : public io::TimerEvents {
     PeerReplies* to_whom;
   };
 
+  [[nodiscard]] MonotonicTime now() const;
+  /// Null: there are too many, and all are in use.
   [[nodiscard]] Peer* find_or_make(const io::Address& address);
   [[nodiscard]] bool make_room();
+  [[nodiscard]] std::vector<Channel*> channels() const;
+
   /// The channel has something to do when the event that runs is over.
   void touch(Channel& channel);
-  void end_event();
   void flush();
-  void plan_wakeup(MonotonicTime when);
+  void cancel(io::TimerId& timer);
+  void plan_wakeup(std::optional<MonotonicTime> when);
   void wake_up();
 
   NodeState& node_;
   std::map<io::Address, std::unique_ptr<Peer>, Less> peers_;
+  std::vector<std::unique_ptr<Peer>> forgotten_;      ///< until their streams are closed
   std::unordered_map<std::uint64_t, Pending> calls_;  ///< never iterated in order
   std::vector<Channel*> touched_;
   std::uint64_t last_call_ = 0;
