@@ -177,6 +177,10 @@ inline constexpr std::size_t peer_queued_bytes_max = 4 * MiB;
 /// do not wait behind it. What one receive returns.
 inline constexpr std::size_t peer_bulk_bytes = receive_bytes;
 
+/// Short requests to one peer that are copied together for one send, bytes: peer_calls_max of 64
+/// bytes each, where views would do for send_views_max of them.
+inline constexpr std::size_t peer_gathered_bytes_max = 64 * KiB;
+
 /// How long a call to a peer may take unless it says otherwise, and how long a connect.
 inline constexpr Duration peer_timeout = std::chrono::seconds(1);
 inline constexpr Duration peer_connect_timeout = std::chrono::milliseconds(200);
@@ -223,6 +227,7 @@ static_assert(output_bytes > 2 * reply_bytes_max);
 static_assert(connection_bytes >= output_bytes + pending_input_bytes + 3 * KiB);
 static_assert(line_bytes_max + auth_token_bytes_max < backlog_block_bytes);
 static_assert(peer_queued_bytes_max >= 2 * peer_bulk_bytes);
+static_assert(peer_gathered_bytes_max >= send_in_place_bytes);
 static_assert(peer_connect_timeout < peer_timeout);
 static_assert(peer_again_at_once_max < peer_calls_max);
 static_assert(declared_length_max < (std::uint64_t{1} << 31));

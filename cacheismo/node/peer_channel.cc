@@ -20,15 +20,38 @@ void Peers::Channel::settle() {
     ++peers_.open_streams_;
     stream_ = io.connect(address_, peers_.now() + limits::peer_connect_timeout, *this);
   }
-  if (!sending_ && link_.state() == PeerLink::State::up) {
-    std::array<Bytes, limits::send_views_max> views;
-    const std::size_t count = link_.output(views);
-    if (count > 0) {
-      sending_ = true;
-      io.send(stream_, std::span(views.data(), count));
-    }
-  }
+  if (!sending_ && link_.state() == PeerLink::State::up) send();
   peers_.plan_wakeup(due());
+}
+
+/// Offers everything in one send: short requests copied together, long ones where they are.
+void Peers::Channel::send() {
+  std::array<Bytes, limits::peer_calls_max> requests;
+  const std::size_t count = link_.output(requests);
+  if (count == 0) return;
+  std::size_t room = 0;
+  for (const Bytes request : std::span(requests.data(), count))
+    room += request.size() < limits::send_in_place_bytes ? request.size() : 0;
+  gathered_.clear();
+  gathered_.reserve(std::min<std::size_t>(room, limits::peer_gathered_bytes_max));
+  std::array<Bytes, limits::send_views_max> views;
+  std::size_t used = 0;
+  bool open = false;  // the last view ends where gathered_ does
+  for (const Bytes request : std::span(requests.data(), count)) {
+    const bool in_place = request.size() >= limits::send_in_place_bytes;
+    if (!in_place && gathered_.size() + request.size() > gathered_.capacity()) break;
+    if (in_place || !open) {
+      if (used == views.size()) break;
+      views[used++] = in_place ? request : Bytes(gathered_.data() + gathered_.size(), 0);
+    }
+    if (!in_place) {
+      gathered_.append(request);
+      views[used - 1] = Bytes(views[used - 1].data(), views[used - 1].size() + request.size());
+    }
+    open = !in_place;
+  }
+  sending_ = true;
+  peers_.node_.io.send(stream_, std::span(views.data(), used));
 }
 
 std::optional<MonotonicTime> Peers::Channel::due() const {
@@ -96,6 +119,7 @@ void Peers::Channel::on_received(io::StreamId, Result<io::Received, io::Error> r
 
 void Peers::Channel::on_sent(io::StreamId, Result<std::size_t, io::Error> result) {
   sending_ = false;
+  gathered_ = {};
   if (closing_) return;
   const Event event(peers_);
   peers_.touch(*this);

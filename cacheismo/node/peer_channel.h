@@ -92,6 +92,7 @@ class Peers::Channel final : public io::StreamEvents, public cluster::PeerEvents
   bool touched = false;  ///< it is in touched_
 
  private:
+  void send();
   void receive();
   void lost();
   void close();
@@ -101,6 +102,7 @@ class Peers::Channel final : public io::StreamEvents, public cluster::PeerEvents
   const io::Address& address_;
   cluster::PeerLink link_;
   io::StreamId stream_;
+  std::string gathered_;  ///< short requests that are being sent
   MonotonicTime last_used_;
   cluster::Circuit::State reported_ = cluster::Circuit::State::closed;
   bool open_ = false;  ///< there is a stream

@@ -36,10 +36,51 @@ TEST_F(PeersTest, WhatOneEventSubmitsGoesOutInOneSend) {
   run();
   EXPECT_EQ(sends_.take(), 1);
   in_an_event([this] {
-    for (int i = 0; i < 50; ++i) get("k" + std::to_string(i));
+    for (int i = 0; i < 500; ++i) get("k" + std::to_string(i));
   });
   EXPECT_EQ(sends_.take(), 1);
-  EXPECT_EQ(lines().size(), 51u);
+  EXPECT_EQ(lines(), Lines(501, "EN"));
+}
+
+TEST_F(PeersTest, ShortAndLongRequestsGoOutTogetherAndInOrder) {
+  get("warm");
+  run();
+  lines();
+  const std::string value = pattern(10'000);
+  Lines expected;
+  in_an_event([&] {
+    for (int i = 0; i < 5; ++i) {
+      get("k");
+      get("k");
+      set("k", value + std::to_string(i));
+      set("l", "short" + std::to_string(i));
+    }
+    get("k");
+    get("l");
+  });
+  EXPECT_EQ(sends_.take(), 2);
+  for (int i = 0; i < 5; ++i) {
+    const std::string before = i == 0 ? "EN" : value + std::to_string(i - 1);
+    expected.insert(expected.end(), {before, before, "HD", "HD"});
+  }
+  expected.insert(expected.end(), {value + "4", "short4"});
+  EXPECT_EQ(lines(), expected);
+}
+
+TEST_F(PeersTest, MoreThanOneSendTakesIsSentInSeveral) {
+  get("warm");
+  run();
+  lines();
+  const std::string value = pattern(3000);
+  in_an_event([&] {
+    for (int i = 0; i < 100; ++i) set("k" + std::to_string(i), value);
+    for (int i = 0; i < 100; ++i) get("k" + std::to_string(i));
+  });
+  run(1s);
+  Lines expected(100, "HD");
+  expected.insert(expected.end(), 100, value);
+  EXPECT_EQ(lines(), expected);
+  EXPECT_GT(sends_.take(), 4);
 }
 
 TEST_F(PeersTest, WhatRepliesOfOneBatchCauseGoesOutInOneSend) {
