@@ -117,7 +117,9 @@ class PeersTest : public testing::Test, protected PeerReplies, private io::Timer
     const std::size_t before = lines_.size();
     const auto id = peers_.submit(peer_at(2), std::move(request), *this);
     EXPECT_EQ(lines_.size(), before) << "completed inside submit()";
-    if (!completing_) EXPECT_EQ(peers_.audit(), std::nullopt);
+    if (!completing_) {
+      EXPECT_EQ(peers_.audit(), std::nullopt);
+    }
     if (!id) return id.error();
     last_ = *id;
     ++calls_;
