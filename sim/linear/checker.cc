@@ -1,0 +1,359 @@
+#include "sim/linear/checker.h"
+
+#include <algorithm>
+#include <optional>
+#include <unordered_set>
+#include <vector>
+
+#include "cacheismo/base/check.h"
+#include "sim/linear/register.h"
+
+namespace cacheismo::linear {
+namespace {
+
+constexpr std::size_t shown_operations_max = 24;
+constexpr std::size_t shown_order_max = 12;
+
+bool is_known(const Operation& operation) { return operation.outcome != Outcome::unknown; }
+
+/// Calls and returns in the order of time, as a list from which operations are taken out and put
+/// back. An unknown outcome returns at the end of time.
+class Timeline {
+ public:
+  static constexpr std::uint32_t head = 0;
+
+  explicit Timeline(const History& history) {
+    struct Moment {
+      std::int64_t time_ns;
+      bool is_return;
+      std::uint32_t operation;
+    };
+    std::vector<Moment> moments;
+    for (std::uint32_t i = 0; i < history.size(); i++) {
+      const Operation& one = history[i];
+      const bool known = is_known(one);
+      // A read without a reply explains nothing and changes nothing.
+      if (!known && (one.verb == Verb::get || one.verb == Verb::gets)) continue;
+      moments.push_back({one.call_ns, false, i});
+      moments.push_back({known ? one.return_ns : never_ns, true, i});
+    }
+    // At one instant calls come first: who was called when another returned may overlap it.
+    std::stable_sort(moments.begin(), moments.end(), [](const Moment& x, const Moment& y) {
+      return x.time_ns != y.time_ns ? x.time_ns < y.time_ns : x.is_return < y.is_return;
+    });
+    entries_.resize(1 + moments.size());
+    std::vector<std::uint32_t> call_of(history.size());
+    for (std::uint32_t i = 0; i < moments.size(); i++) {
+      Entry& entry = entries_[i + 1];
+      entry = {moments[i].operation, moments[i].is_return, 0, i, i + 2, moments[i].time_ns};
+      if (!entry.is_return) {
+        call_of[entry.operation] = i + 1;
+      } else {
+        entries_[call_of[entry.operation]].other = i + 1;
+      }
+    }
+    entries_[head].next = 1;
+    entries_.back().next = head;
+    if (moments.empty()) entries_[head].next = head;
+  }
+
+  [[nodiscard]] std::uint32_t first() const { return entries_[head].next; }
+  [[nodiscard]] std::uint32_t after(std::uint32_t entry) const { return entries_[entry].next; }
+  [[nodiscard]] std::uint32_t operation(std::uint32_t entry) const {
+    return entries_[entry].operation;
+  }
+  /// The end of the list counts as a return.
+  [[nodiscard]] bool is_call(std::uint32_t entry) const {
+    return entry != head && !entries_[entry].is_return;
+  }
+  /// When the first of those that are left returned.
+  [[nodiscard]] std::int64_t first_return_ns() const {
+    std::uint32_t entry = first();
+    while (is_call(entry)) entry = after(entry);
+    return entry == head ? never_ns : entries_[entry].time_ns;
+  }
+
+  void take_out(std::uint32_t call) {
+    unlink(call);
+    unlink(entries_[call].other);
+  }
+  /// Undoes the last take_out() that was not undone yet.
+  void put_back(std::uint32_t call) {
+    link(entries_[call].other);
+    link(call);
+  }
+
+ private:
+  struct Entry {
+    std::uint32_t operation = 0;
+    bool is_return = false;
+    std::uint32_t other = 0;  ///< of a call: its return
+    std::uint32_t previous = 0;
+    std::uint32_t next = 0;
+    std::int64_t time_ns = 0;
+  };
+
+  void unlink(std::uint32_t entry) {
+    entries_[entries_[entry].previous].next = entries_[entry].next;
+    entries_[entries_[entry].next].previous = entries_[entry].previous;
+  }
+  void link(std::uint32_t entry) {
+    entries_[entries_[entry].previous].next = entry;
+    entries_[entries_[entry].next].previous = entry;
+  }
+
+  std::vector<Entry> entries_;
+};
+
+/// Which operations were taken, as bits; spelt short when most of the early ones are.
+class Done {
+ public:
+  explicit Done(std::size_t operations) : words_((operations + 63) / 64) {}
+  void flip(std::uint32_t operation) { words_[operation / 64] ^= 1ull << (operation % 64); }
+
+  void spell(const State& state, std::string& out) const {
+    std::size_t begin = 0;
+    std::size_t end = words_.size();
+    while (begin < end && words_[begin] == ~0ull) begin++;
+    while (end > begin && words_[end - 1] == 0) end--;
+    out.clear();
+    append(out, begin);
+    append(out, state.value);
+    append(out, state.token);
+    for (std::size_t i = begin; i < end; i++) append(out, words_[i]);
+  }
+
+ private:
+  static void append(std::string& out, std::uint64_t word) {
+    out.append(reinterpret_cast<const char*>(&word), sizeof word);
+  }
+
+  std::vector<std::uint64_t> words_;
+};
+
+/// One operation of an order: whether the key was lost before it, and the state after it.
+struct Taken {
+  std::uint32_t operation = 0;
+  bool forgot = false;
+  State after;
+};
+
+class Search {
+ public:
+  Search(const History& history, const CheckOptions& options)
+      : history_(history), options_(options), timeline_(history), done_(history.size()) {
+    for (const Operation& one : history) known_left_ += is_known(one) ? 1u : 0u;
+  }
+
+  [[nodiscard]] Verdict run();
+  [[nodiscard]] std::uint64_t steps() const { return steps_; }
+  [[nodiscard]] std::string best_order() const;
+
+ private:
+  /// What to try next at one depth. Replies come before operations without one, which rarely
+  /// matter; being remembered comes before being lost.
+  struct Choice {
+    std::uint32_t entry = Timeline::head;
+    bool unknown = false;
+    bool forgets = false;
+  };
+  struct Frame {
+    Choice choice;
+    State before;
+  };
+
+  [[nodiscard]] bool settle_on(Choice& choice) const;
+  [[nodiscard]] bool advance(Choice& choice) const;
+  [[nodiscard]] std::optional<State> tried(const Choice& choice);
+  void take(const Choice& choice, const State& next);
+  void undo();
+
+  const History& history_;
+  const CheckOptions& options_;
+  Register register_;
+  Timeline timeline_;
+  Done done_;
+  State state_;
+  std::vector<Frame> frames_;
+  std::vector<Taken> order_;
+  std::vector<Taken> best_;
+  std::size_t known_left_ = 0;
+  std::size_t best_left_ = SIZE_MAX;
+  std::uint64_t steps_ = 0;
+  std::unordered_set<std::string> seen_;
+  std::string key_;
+};
+
+/// Moves on to a call of the kind that the choice looks for. False: there is none left.
+bool Search::settle_on(Choice& choice) const {
+  while (true) {
+    if (!timeline_.is_call(choice.entry)) {
+      if (choice.unknown) return false;
+      choice = {timeline_.first(), true, false};
+      continue;
+    }
+    if (is_known(history_[timeline_.operation(choice.entry)]) != choice.unknown) return true;
+    choice.entry = timeline_.after(choice.entry);
+  }
+}
+
+bool Search::advance(Choice& choice) const {
+  if (!choice.forgets && state_ != State{} &&
+      timeline_.first_return_ns() >= options_.may_forget_from_ns) {
+    choice.forgets = true;
+    return true;
+  }
+  choice.forgets = false;
+  choice.entry = timeline_.after(choice.entry);
+  return settle_on(choice);
+}
+
+/// The state after the choice, if it is possible and new.
+std::optional<State> Search::tried(const Choice& choice) {
+  steps_++;
+  const std::uint32_t operation = timeline_.operation(choice.entry);
+  const State before = choice.forgets ? State{} : state_;
+  const std::optional<State> next = register_.step(before, history_[operation]);
+  if (!next) return std::nullopt;
+  // What changed nothing and told nobody need not have happened.
+  if (choice.unknown && *next == before) return std::nullopt;
+  done_.flip(operation);
+  done_.spell(*next, key_);
+  done_.flip(operation);
+  if (!seen_.insert(key_).second) return std::nullopt;
+  return next;
+}
+
+void Search::take(const Choice& choice, const State& next) {
+  const std::uint32_t operation = timeline_.operation(choice.entry);
+  frames_.push_back({choice, state_});
+  order_.push_back({operation, choice.forgets, next});
+  timeline_.take_out(choice.entry);
+  done_.flip(operation);
+  state_ = next;
+  if (!is_known(history_[operation])) return;
+  known_left_--;
+  if (known_left_ >= best_left_) return;
+  best_left_ = known_left_;
+  best_ = order_;
+}
+
+void Search::undo() {
+  const Frame& frame = frames_.back();
+  const std::uint32_t operation = order_.back().operation;
+  timeline_.put_back(frame.choice.entry);
+  done_.flip(operation);
+  state_ = frame.before;
+  known_left_ += is_known(history_[operation]) ? 1u : 0u;
+  order_.pop_back();
+  frames_.pop_back();
+}
+
+Verdict Search::run() {
+  Choice choice{timeline_.first()};
+  bool there = settle_on(choice);
+  while (known_left_ > 0) {
+    if (!there) {
+      if (frames_.empty()) return Verdict::not_linearizable;
+      choice = frames_.back().choice;
+      undo();
+      there = advance(choice);
+      continue;
+    }
+    if (steps_ >= options_.steps_max) return Verdict::undecided;
+    if (const auto next = tried(choice)) {
+      take(choice, *next);
+      choice = {timeline_.first()};
+      there = settle_on(choice);
+    } else {
+      there = advance(choice);
+    }
+  }
+  return Verdict::linearizable;
+}
+
+std::string Search::best_order() const {
+  std::string text;
+  const std::size_t from = best_.size() - std::min(best_.size(), shown_order_max);
+  if (from > 0) text += "  (" + std::to_string(from) + " before)\n";
+  for (std::size_t i = from; i < best_.size(); i++) {
+    if (best_[i].forgot) text += "  the key is lost\n";
+    text += "  " + to_string(history_[best_[i].operation]) + " -> " +
+            register_.to_string(best_[i].after) + "\n";
+  }
+  return text;
+}
+
+/// Everything that was called by `until_ns`; what had not returned then is unknown.
+History prefix(const History& history, std::int64_t until_ns) {
+  History cut;
+  for (const Operation& one : history) {
+    if (one.call_ns > until_ns) continue;
+    cut.push_back(one);
+    if (one.return_ns > until_ns) cut.back().outcome = Outcome::unknown;
+  }
+  return cut;
+}
+
+std::string described(const History& history, std::int64_t until_ns, const CheckOptions& options) {
+  History sorted = prefix(history, until_ns);
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Operation& x, const Operation& y) { return x.call_ns < y.call_ns; });
+  std::string text = "no order of these operations explains the reply marked with >\n";
+  const std::size_t from = sorted.size() - std::min(sorted.size(), shown_operations_max);
+  if (from > 0) text += "  (" + std::to_string(from) + " earlier operations)\n";
+  for (std::size_t i = 0; i < sorted.size(); i++) {
+    const bool marked = is_known(sorted[i]) && sorted[i].return_ns == until_ns;
+    if (i < from && !marked) continue;
+    text += (marked ? "> " : "  ") + to_string(sorted[i]) + "\n";
+  }
+  Search search(sorted, options);
+  (void)search.run();
+  text += "an order that explains as many of the others as possible\n";
+  return text + search.best_order();
+}
+
+/// The least instant by which the history has failed.
+std::int64_t failed_by_ns(const History& history, const CheckOptions& options,
+                          std::uint64_t& steps) {
+  std::vector<std::int64_t> returns;
+  for (const Operation& one : history) {
+    if (is_known(one)) returns.push_back(one.return_ns);
+  }
+  std::sort(returns.begin(), returns.end());
+  std::size_t low = 0;
+  std::size_t high = returns.size() - 1;  // the whole history fails
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    const History cut = prefix(history, returns[middle]);
+    Search search(cut, options);
+    const bool fails = search.run() == Verdict::not_linearizable;
+    steps += search.steps();
+    if (fails) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return returns[high];
+}
+
+}  // namespace
+
+Result check(const History& history, const CheckOptions& options) {
+  for (const Operation& one : history) {
+    CHECK(fits(one.verb, one.outcome));
+    if (is_known(one)) CHECK_GE(one.return_ns, one.call_ns);
+    if (one.verb == Verb::gets && one.outcome == Outcome::hit) CHECK_NE(one.token, 0u);
+  }
+  Search search(history, options);
+  Result result;
+  result.verdict = search.run();
+  result.steps = search.steps();
+  if (result.verdict != Verdict::not_linearizable) return result;
+  const std::int64_t until_ns = failed_by_ns(history, options, result.steps);
+  result.text = described(history, until_ns, options);
+  return result;
+}
+
+}  // namespace cacheismo::linear
