@@ -1,8 +1,12 @@
 #include "sim/linear/checker.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <string>
+#include <tuple>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "cacheismo/base/check.h"
@@ -13,6 +17,7 @@ namespace {
 
 constexpr std::size_t shown_operations_max = 24;
 constexpr std::size_t shown_order_max = 12;
+constexpr std::uint32_t no_twin = UINT32_MAX;
 
 bool is_known(const Operation& operation) { return operation.outcome != Outcome::unknown; }
 
@@ -110,8 +115,11 @@ class Done {
  public:
   explicit Done(std::size_t operations) : words_((operations + 63) / 64) {}
   void flip(std::uint32_t operation) { words_[operation / 64] ^= 1ull << (operation % 64); }
+  [[nodiscard]] bool has(std::uint32_t operation) const {
+    return (words_[operation / 64] >> (operation % 64) & 1) != 0;
+  }
 
-  void spell(const State& state, std::string& out) const {
+  void spell(const State& state, const std::optional<State>& without, std::string& out) const {
     std::size_t begin = 0;
     std::size_t end = words_.size();
     while (begin < end && words_[begin] == ~0ull) begin++;
@@ -120,6 +128,8 @@ class Done {
     append(out, begin);
     append(out, state.value);
     append(out, state.token);
+    append(out, without ? without->value : UINT64_MAX);
+    append(out, without ? without->token : 0);
     for (std::size_t i = begin; i < end; i++) append(out, words_[i]);
   }
 
@@ -143,6 +153,7 @@ class Search {
   Search(const History& history, const CheckOptions& options)
       : history_(history), options_(options), timeline_(history), done_(history.size()) {
     for (const Operation& one : history) known_left_ += is_known(one) ? 1u : 0u;
+    find_twins();
   }
 
   [[nodiscard]] Verdict run();
@@ -162,6 +173,9 @@ class Search {
     State before;
   };
 
+  void find_twins();
+  [[nodiscard]] bool is_needless(const Choice& choice, const State& before, const State& next);
+  [[nodiscard]] std::optional<State> without_last_unknown() const;
   [[nodiscard]] bool settle_on(Choice& choice) const;
   [[nodiscard]] bool advance(Choice& choice) const;
   [[nodiscard]] std::optional<State> tried(const Choice& choice);
@@ -174,6 +188,7 @@ class Search {
   Timeline timeline_;
   Done done_;
   State state_;
+  std::vector<std::uint32_t> twins_;  ///< an equal operation without reply that was called before
   std::vector<Frame> frames_;
   std::vector<Taken> order_;
   std::vector<Taken> best_;
@@ -208,6 +223,41 @@ bool Search::advance(Choice& choice) const {
   return settle_on(choice);
 }
 
+/// Of operations without a reply that ask for the same, it does not matter which one happened: the
+/// one that was called first is as good.
+void Search::find_twins() {
+  twins_.resize(history_.size(), no_twin);
+  std::map<std::tuple<Verb, std::string, std::uint64_t, std::uint64_t>, std::uint32_t> last;
+  for (std::uint32_t entry = timeline_.first(); entry != Timeline::head;
+       entry = timeline_.after(entry)) {
+    const std::uint32_t index = timeline_.operation(entry);
+    const Operation& one = history_[index];
+    if (is_known(one) || !timeline_.is_call(entry)) continue;
+    const auto [at, is_first] =
+        last.try_emplace({one.verb, one.value, one.token, one.number}, index);
+    if (!is_first) twins_[index] = std::exchange(at->second, index);
+  }
+}
+
+/// If the last operation of the order is one without a reply: the state that it met.
+std::optional<State> Search::without_last_unknown() const {
+  if (frames_.empty() || !frames_.back().choice.unknown) return std::nullopt;
+  return frames_.back().choice.forgets ? State{} : frames_.back().before;
+}
+
+/// An order with as few operations without a reply as possible, the older of twins first, is enough.
+/// So such an operation changes something, and what comes next would not be the same without it.
+bool Search::is_needless(const Choice& choice, const State& before, const State& next) {
+  const std::uint32_t operation = timeline_.operation(choice.entry);
+  if (choice.unknown) {
+    if (next == before) return true;
+    if (twins_[operation] != no_twin && !done_.has(twins_[operation])) return true;
+  }
+  const std::optional<State> without = without_last_unknown();
+  if (!without) return false;
+  return register_.step(choice.forgets ? State{} : *without, history_[operation]) == next;
+}
+
 /// The state after the choice, if it is possible and new.
 std::optional<State> Search::tried(const Choice& choice) {
   steps_++;
@@ -215,10 +265,9 @@ std::optional<State> Search::tried(const Choice& choice) {
   const State before = choice.forgets ? State{} : state_;
   const std::optional<State> next = register_.step(before, history_[operation]);
   if (!next) return std::nullopt;
-  // What changed nothing and told nobody need not have happened.
-  if (choice.unknown && *next == before) return std::nullopt;
+  if (is_needless(choice, before, *next)) return std::nullopt;
   done_.flip(operation);
-  done_.spell(*next, key_);
+  done_.spell(*next, choice.unknown ? std::optional<State>(before) : std::nullopt, key_);
   done_.flip(operation);
   if (!seen_.insert(key_).second) return std::nullopt;
   return next;
