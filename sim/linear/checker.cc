@@ -11,6 +11,7 @@
 
 #include "cacheismo/base/check.h"
 #include "sim/linear/register.h"
+#include "sim/linear/timeline.h"
 
 namespace cacheismo::linear {
 namespace {
@@ -18,97 +19,6 @@ namespace {
 constexpr std::size_t shown_operations_max = 24;
 constexpr std::size_t shown_order_max = 12;
 constexpr std::uint32_t no_twin = UINT32_MAX;
-
-bool is_known(const Operation& operation) { return operation.outcome != Outcome::unknown; }
-
-/// Calls and returns in the order of time, as a list from which operations are taken out and put
-/// back. An unknown outcome returns at the end of time.
-class Timeline {
- public:
-  static constexpr std::uint32_t head = 0;
-
-  explicit Timeline(const History& history) {
-    struct Moment {
-      std::int64_t time_ns;
-      bool is_return;
-      std::uint32_t operation;
-    };
-    std::vector<Moment> moments;
-    for (std::uint32_t i = 0; i < history.size(); i++) {
-      const Operation& one = history[i];
-      const bool known = is_known(one);
-      // A read without a reply explains nothing and changes nothing.
-      if (!known && (one.verb == Verb::get || one.verb == Verb::gets)) continue;
-      moments.push_back({one.call_ns, false, i});
-      moments.push_back({known ? one.return_ns : never_ns, true, i});
-    }
-    // At one instant calls come first: who was called when another returned may overlap it.
-    std::stable_sort(moments.begin(), moments.end(), [](const Moment& x, const Moment& y) {
-      return x.time_ns != y.time_ns ? x.time_ns < y.time_ns : x.is_return < y.is_return;
-    });
-    entries_.resize(1 + moments.size());
-    std::vector<std::uint32_t> call_of(history.size());
-    for (std::uint32_t i = 0; i < moments.size(); i++) {
-      Entry& entry = entries_[i + 1];
-      entry = {moments[i].operation, moments[i].is_return, 0, i, i + 2, moments[i].time_ns};
-      if (!entry.is_return) {
-        call_of[entry.operation] = i + 1;
-      } else {
-        entries_[call_of[entry.operation]].other = i + 1;
-      }
-    }
-    entries_[head].next = 1;
-    entries_.back().next = head;
-    if (moments.empty()) entries_[head].next = head;
-  }
-
-  [[nodiscard]] std::uint32_t first() const { return entries_[head].next; }
-  [[nodiscard]] std::uint32_t after(std::uint32_t entry) const { return entries_[entry].next; }
-  [[nodiscard]] std::uint32_t operation(std::uint32_t entry) const {
-    return entries_[entry].operation;
-  }
-  /// The end of the list counts as a return.
-  [[nodiscard]] bool is_call(std::uint32_t entry) const {
-    return entry != head && !entries_[entry].is_return;
-  }
-  /// When the first of those that are left returned.
-  [[nodiscard]] std::int64_t first_return_ns() const {
-    std::uint32_t entry = first();
-    while (is_call(entry)) entry = after(entry);
-    return entry == head ? never_ns : entries_[entry].time_ns;
-  }
-
-  void take_out(std::uint32_t call) {
-    unlink(call);
-    unlink(entries_[call].other);
-  }
-  /// Undoes the last take_out() that was not undone yet.
-  void put_back(std::uint32_t call) {
-    link(entries_[call].other);
-    link(call);
-  }
-
- private:
-  struct Entry {
-    std::uint32_t operation = 0;
-    bool is_return = false;
-    std::uint32_t other = 0;  ///< of a call: its return
-    std::uint32_t previous = 0;
-    std::uint32_t next = 0;
-    std::int64_t time_ns = 0;
-  };
-
-  void unlink(std::uint32_t entry) {
-    entries_[entries_[entry].previous].next = entries_[entry].next;
-    entries_[entries_[entry].next].previous = entries_[entry].previous;
-  }
-  void link(std::uint32_t entry) {
-    entries_[entries_[entry].previous].next = entry;
-    entries_[entries_[entry].next].previous = entry;
-  }
-
-  std::vector<Entry> entries_;
-};
 
 /// Which operations were taken, as bits; spelt short when most of the early ones are.
 class Done {
@@ -245,8 +155,8 @@ std::optional<State> Search::without_last_unknown() const {
   return frames_.back().choice.forgets ? State{} : frames_.back().before;
 }
 
-/// An order with as few operations without a reply as possible, the older of twins first, is enough.
-/// So such an operation changes something, and what comes next would not be the same without it.
+/// An order with as few operations without a reply as possible, the older of twins first, is
+/// enough. So such an operation changes something, and its successor is not the same without it.
 bool Search::is_needless(const Choice& choice, const State& before, const State& next) {
   const std::uint32_t operation = timeline_.operation(choice.entry);
   if (choice.unknown) {

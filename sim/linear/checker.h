@@ -29,8 +29,6 @@
 
 namespace cacheismo::linear {
 
-inline constexpr std::int64_t never_ns = INT64_MAX;
-
 struct CheckOptions {
   std::int64_t may_forget_from_ns = never_ns;
   std::uint64_t steps_max = 2'000'000;  ///< of one search; a step asks the register once

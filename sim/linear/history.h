@@ -60,6 +60,12 @@ struct Operation {
 
 using History = std::vector<Operation>;
 
+inline constexpr std::int64_t never_ns = INT64_MAX;
+
+[[nodiscard]] inline bool is_known(const Operation& operation) {
+  return operation.outcome != Outcome::unknown;
+}
+
 /// Whether `outcome` is one that `verb` can have.
 [[nodiscard]] bool fits(Verb verb, Outcome outcome);
 
