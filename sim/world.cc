@@ -244,8 +244,9 @@ void World::partition(std::span<const std::uint16_t> group, bool one_way, Durati
   const std::int64_t until_ns = clockwork_.now_ns + length.count();
   std::vector<bool> inside(hosts_.size());
   for (const std::uint16_t host : group) inside.at(host) = true;
-  for (std::uint16_t from = 0; from < hosts_.size(); from++) {
-    for (std::uint16_t to = 0; to < hosts_.size(); to++) {
+  const auto count = static_cast<std::uint16_t>(hosts_.size());
+  for (std::uint16_t from = 0; from < count; from++) {
+    for (std::uint16_t to = 0; to < count; to++) {
       if (inside[from] == inside[to] || (one_way && inside[to])) continue;
       network_.links().part({from, to}, until_ns);
     }
