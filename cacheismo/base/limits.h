@@ -18,6 +18,10 @@ namespace cacheismo::limits {
 /// Longest key, bytes. memcached KEY_MAX_LENGTH.
 inline constexpr std::size_t key_bytes_max = 250;
 
+/// Longest key that is a key still when it is written in base64, bytes: so goes one with spaces or
+/// control characters.
+inline constexpr std::size_t base64_key_bytes_max = key_bytes_max / 4 * 3;
+
 /// Longest command line without its newline that is waited for, bytes. memcached closes a
 /// connection that has buffered more than this without a newline, `get ` and `gets ` lines
 /// excepted.
@@ -158,6 +162,22 @@ inline constexpr std::size_t script_heap_bytes_min = 4 * MiB;
 /// Files of a scripts directory, and the bytes of one. A reload reads and compiles all at once.
 inline constexpr std::size_t scripts_max = 1000;
 inline constexpr std::size_t script_bytes_max = 1 * MiB;
+
+/// Requests to other nodes that a call waits for at once: a hundred keys from each of ten nodes.
+inline constexpr std::size_t remote_requests_max = 1024;
+
+/// How long a request of a script waits for its answer unless it says otherwise, and at most. What
+/// takes longer has no client any more.
+inline constexpr Duration remote_timeout = std::chrono::seconds(1);
+inline constexpr Duration remote_timeout_max = std::chrono::seconds(60);
+
+/// Calls of node to node that may be nested: client -> script -> 4 more. A script that asks its own
+/// node, or one that asks back, ends there.
+inline constexpr std::uint32_t remote_depth_max = 4;
+
+/// What scripts' requests to other nodes and their replies may hold together until the scripts go
+/// on, bytes; what is above fails with `overload`. As much as the scripts' heap.
+inline constexpr std::size_t remote_bytes_max = 64 * MiB;
 
 // ---- Peers -------------------------------------------------------------------------------------
 
