@@ -5,6 +5,7 @@
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/node/connection_table.h"
+#include "cacheismo/node/peers.h"
 #include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
 
@@ -116,6 +117,7 @@ void Connection::on_closed(io::StreamId) {
   report_ = {};
   node_ = nullptr;
   node.connections->give(slot_);
+  if (node.draining && node.connections->open() == 0 && node.peers != nullptr) node.peers->stop();
 }
 
 // ---- The stream ---------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include "cacheismo/base/limits.h"
 #include "cacheismo/node/connection_table.h"
 #include "cacheismo/node/node_state.h"
+#include "cacheismo/node/peers.h"
 #include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
 
@@ -35,7 +36,10 @@ class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
       : state_(config, io, log, arena), table_(config.idle_timeout > Duration::zero()) {
     state_.connections = &table_;
     state_.turns = this;
-    if (config.scripts.source != nullptr) state_.scripts = &scripts_.emplace(state_, script_heap);
+    if (config.scripts.source != nullptr) {
+      state_.peers = &peers_.emplace(state_);
+      state_.scripts = &scripts_.emplace(state_, script_heap);
+    }
   }
   ~Impl() {
     if (!listeners_.empty()) CHECK(stopped());
@@ -65,6 +69,7 @@ class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
 
   NodeState state_;
   ConnectionTable table_;
+  std::optional<Peers> peers_;
   std::optional<Scripts> scripts_;
   std::vector<Listener> listeners_;
   std::vector<std::uint32_t> turns_;  ///< scratch of take_turns()
@@ -122,6 +127,7 @@ void Node::Impl::stop(Stop how) {
     if (accept_timer_ != io::TimerId{}) state_.io.cancel_timer(accept_timer_);
     tick_timer_ = accept_timer_ = {};
   }
+  if (table_.open() == 0 && state_.peers != nullptr) state_.peers->stop();
   for (std::uint32_t slot = 0; slot < table_.slots(); ++slot) {
     Connection& connection = table_.at(slot);
     if (!connection.in_use()) continue;
@@ -135,6 +141,7 @@ void Node::Impl::stop(Stop how) {
 
 bool Node::Impl::stopped() const {
   if (!state_.draining || table_.open() > 0 || state_.turn_timer != io::TimerId{}) return false;
+  if (state_.peers != nullptr && !state_.peers->stopped()) return false;
   return std::none_of(listeners_.begin(), listeners_.end(),
                       [](const Listener& listener) { return listener.accepting; });
 }
@@ -280,6 +287,9 @@ std::optional<std::string> Node::Impl::audit() const {
   if (auto broken = table_.audit()) return broken;
   if (scripts_) {
     if (auto broken = scripts_->audit()) return broken;
+  }
+  if (peers_) {
+    if (auto broken = peers_->audit()) return broken;
   }
   std::size_t outputs = 0;
   std::size_t inputs = 0;
