@@ -4,8 +4,9 @@
 
 namespace cacheismo {
 
-Bytes help_text() {
-  return R"(cacheismo: an in-memory cache that speaks memcached's text protocol
+namespace {
+
+constexpr Bytes text = R"(cacheismo: an in-memory cache that speaks memcached's text protocol
 
 usage: cacheismo [flags]
        cacheismo check <dir>        compile the scripts in a directory and say what they declare
@@ -36,6 +37,11 @@ Objects with methods (get TYPE:METHOD:KEY:ARGUMENT...)
   --script-memory=<num>       memory of all scripts, beside -m (default: 64m, at least 4m)
   --enable-reload             get cacheismo:reload reads the scripts again, as SIGHUP does
 
+Cluster (any node answers for every key)
+  --ring-file=<file>          the nodes of the cluster; read again when it changes
+  --node-name=<name>          which of them this one is
+  --cluster-timeout=<ms>      how long a request waits for another node (default: 1000)
+
 Process
   -d, --daemon                run in the background; return when it serves
   -P, --pidfile=<file>        write the process id to a file
@@ -60,11 +66,15 @@ What clients may do
   -V, --version               print the version and exit
 
 Signals: INT and TERM stop at once; USR1 finishes what is in flight, then stops; HUP reads the auth
-file and the scripts again. The ports are written to the file that MEMCACHED_PORT_FILENAME names.
+file, the scripts and the ring file again. The ports are written to the file that
+MEMCACHED_PORT_FILENAME names.
 
 memcached's -f, -k, -L, -n, -N, -t, -U, -B ascii and the tuning names of -o are accepted and do
 nothing. -S, -Z, -e, -B binary and -o ext_*, proxy_*, ssl_* are refused.
 )";
-}
+
+}  // namespace
+
+Bytes help_text() { return text; }
 
 }  // namespace cacheismo

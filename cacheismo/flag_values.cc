@@ -154,6 +154,26 @@ Result<std::uint64_t, std::string> parse_size(Bytes flag, Bytes text, NumberRang
   return value << shift;
 }
 
+Result<void, std::string> parse_milliseconds(Bytes flag, Bytes text, Duration& into) {
+  const auto time = parse_number(flag, text, {1, 60'000});
+  if (!time) return failure(time.error());
+  into = std::chrono::milliseconds(*time);
+  return {};
+}
+
+Result<void, std::string> parse_path(Bytes flag, Bytes text, std::string& into) {
+  if (text.empty()) return failure(std::string(flag) + " wants the name of a file");
+  into = text;
+  return {};
+}
+
+Result<void, std::string> parse_node_name(Bytes text, std::string& into) {
+  const auto good = cluster::check_member({.name = std::string(text), .host = "127.0.0.1"});
+  if (!good) return failure("--node-name: " + good.error());
+  into = text;
+  return {};
+}
+
 Result<std::uint32_t, std::string> parse_mode(Bytes flag, Bytes text) {
   std::uint32_t mode = 0;
   if (!read_whole(text, mode, 8) || mode > 0777) {

@@ -26,6 +26,15 @@ struct NumberRange {
 [[nodiscard]] Result<std::uint64_t, std::string> parse_size(Bytes flag, Bytes text,
                                                             NumberRange range);
 
+/// A time of 1 ms to a minute.
+[[nodiscard]] Result<void, std::string> parse_milliseconds(Bytes flag, Bytes text, Duration& into);
+
+/// The name of a file.
+[[nodiscard]] Result<void, std::string> parse_path(Bytes flag, Bytes text, std::string& into);
+
+/// --node-name: as a ring file spells it.
+[[nodiscard]] Result<void, std::string> parse_node_name(Bytes text, std::string& into);
+
 /// Permission bits in octal.
 [[nodiscard]] Result<std::uint32_t, std::string> parse_mode(Bytes flag, Bytes text);
 

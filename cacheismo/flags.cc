@@ -27,9 +27,13 @@ constexpr char flag_script_memory = 5;
 constexpr char flag_script_call_memory = 6;
 constexpr char flag_object_max = 7;
 constexpr char flag_enable_reload = 8;
+constexpr char flag_ring_file = 9;
+constexpr char flag_node_name = 10;
+constexpr char flag_cluster_timeout = 11;
 
 constexpr option long_flags[] = {
     {"auth-file", required_argument, nullptr, 'Y'},
+    {"cluster-timeout", required_argument, nullptr, flag_cluster_timeout},
     {"conn-limit", required_argument, nullptr, 'c'},
     {"daemon", no_argument, nullptr, 'd'},
     {"disable-cas", no_argument, nullptr, 'C'},
@@ -55,11 +59,13 @@ constexpr option long_flags[] = {
     {"memory-limit", required_argument, nullptr, 'm'},
     {"napi-ids", required_argument, nullptr, 'N'},
     {"napi_ids", required_argument, nullptr, 'N'},
+    {"node-name", required_argument, nullptr, flag_node_name},
     {"no-scripts", no_argument, nullptr, flag_no_scripts},
     {"object-max", required_argument, nullptr, flag_object_max},
     {"pidfile", required_argument, nullptr, 'P'},
     {"port", required_argument, nullptr, 'p'},
     {"protocol", required_argument, nullptr, 'B'},
+    {"ring-file", required_argument, nullptr, flag_ring_file},
     {"script-call-memory", required_argument, nullptr, flag_script_call_memory},
     {"script-memory", required_argument, nullptr, flag_script_memory},
     {"script-steps", required_argument, nullptr, flag_script_steps},
@@ -138,10 +144,8 @@ Outcome Parser::take(char flag, Bytes value) {
       options_.config.prefix_stats = true;
       return {};
     case 'Y':
-      if (value.empty()) return failure(std::string("-Y wants the name of a file"));
-      options_.process.auth_file = value;
       options_.config.authenticate = true;
-      return {};
+      return parse_path("-Y", value, options_.process.auth_file);
     case 'b':
     case 'c':
     case 'm':
@@ -164,6 +168,10 @@ Outcome Parser::take(char flag, Bytes value) {
     case flag_script_memory:
     case flag_script_call_memory:
     case flag_object_max: return take_script_flag(flag, value);
+    case flag_ring_file: return parse_path("--ring-file", value, options_.process.ring_file);
+    case flag_node_name: return parse_node_name(value, options_.config.cluster.node_name);
+    case flag_cluster_timeout:
+      return parse_milliseconds("--cluster-timeout", value, options_.config.cluster.timeout);
     default: return take_switch(flag);
   }
 }
@@ -188,12 +196,7 @@ Outcome Parser::take_script_flag(char flag, Bytes value) {
       scripts.steps_per_call = *steps;
       return {};
     }
-    case flag_script_time: {
-      const auto time = parse_number("--script-time", value, {1, 60'000});
-      if (!time) return failure(time.error());
-      scripts.time_per_call = std::chrono::milliseconds(*time);
-      return {};
-    }
+    case flag_script_time: return parse_milliseconds("--script-time", value, scripts.time_per_call);
     case flag_script_memory:
       return size("--script-memory", limits::script_heap_bytes_min,
                   options_.process.script_heap_bytes);
@@ -318,6 +321,8 @@ Result<Options, std::string> Parser::finish() {
   if (options_.action != Action::serve) return std::move(options_);
   if (auto result = settle_listen(); !result) return failure(result.error());
   if (auto result = settle_sizes(); !result) return failure(result.error());
+  if (options_.process.ring_file.empty() != options_.config.cluster.node_name.empty())
+    return failure(std::string("--ring-file and --node-name are given together, or neither is"));
   return std::move(options_);
 }
 

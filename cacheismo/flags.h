@@ -43,6 +43,7 @@ struct ProcessOptions {
   std::string port_file;                       ///< MEMCACHED_PORT_FILENAME; empty: none
   bool scripts = true;                         ///< --no-scripts clears it
   std::string scripts_directory;               ///< --scripts; empty: the shipped types only
+  std::string ring_file;                       ///< --ring-file; empty: the node is alone
   std::uint64_t script_heap_bytes = 64 * MiB;  ///< --script-memory, of all scripts together
 };
 

@@ -28,6 +28,7 @@
 #include "cacheismo/node/log.h"
 #include "cacheismo/node/node.h"
 #include "cacheismo/node/version.h"
+#include "cacheismo/ring_source.h"
 #include "cacheismo/script_files.h"
 #include "cacheismo/stderr_log.h"
 #include "sim/script_tests.h"
@@ -72,6 +73,7 @@ class Daemon final : public io::SignalEvents {
   [[nodiscard]] std::string port_lines() const;
   void read_auth_file_again();
   void read_scripts_again();
+  void read_ring_again();
 
   Options& options_;
   io::EpollIo& io_;
@@ -130,6 +132,7 @@ void Daemon::on_signal(int signal_number) {
     case SIGHUP:
       read_auth_file_again();
       read_scripts_again();
+      read_ring_again();
       return;
     case SIGUSR1: node_.stop(node::Stop::graceful); return;
     default: node_.stop(node::Stop::at_once); return;
@@ -153,6 +156,11 @@ void Daemon::read_scripts_again() {
   if (options_.config.scripts.source == nullptr) return;
   // The node logs what came of it; on a failure the scripts that run go on.
   (void)node_.reload_scripts();
+}
+
+void Daemon::read_ring_again() {
+  if (options_.config.cluster.source == nullptr) return;
+  (void)node_.reload_ring();  // as above
 }
 
 /// Everything that must have happened before the first descriptor is opened.
@@ -179,8 +187,8 @@ Outcome prepare(Options& options) {
         address.host = io::absolute_path(address.host);
       }
     }
-    for (std::string* path :
-         {&process.pid_file, &process.auth_file, &process.port_file, &process.scripts_directory}) {
+    for (std::string* path : {&process.pid_file, &process.auth_file, &process.port_file,
+                              &process.scripts_directory, &process.ring_file}) {
       *path = io::absolute_path(*path);
     }
   }
@@ -209,6 +217,8 @@ Outcome serve(Options& options) {
   }
   ScriptFiles scripts(options.process.scripts_directory);
   if (options.process.scripts) options.config.scripts.source = &scripts;
+  RingFileSource ring(options.process.ring_file);
+  if (!options.process.ring_file.empty()) options.config.cluster.source = &ring;
   io::EpollIo io;
   StderrLog log(io, options.config.verbosity);
   for (const std::string& warning : options.warnings) {

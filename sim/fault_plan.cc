@@ -23,9 +23,13 @@ constexpr Field fields[] = {
     {"refuse_per_million", &FaultPlan::refuse_per_million},
     {"black_hole_per_million", &FaultPlan::black_hole_per_million},
     {"accept_reset_per_million", &FaultPlan::accept_reset_per_million},
+    {"partition_every_ns", &FaultPlan::partition_every_ns},
+    {"partition_ns_max", &FaultPlan::partition_ns_max},
     {"accept_fail_per_million", &FaultPlan::accept_fail_per_million},
     {"pause_every_ns", &FaultPlan::pause_every_ns},
     {"pause_ns_max", &FaultPlan::pause_ns_max},
+    {"crash_every_ns", &FaultPlan::crash_every_ns},
+    {"down_ns_max", &FaultPlan::down_ns_max},
     {"wall_jump_every_ns", &FaultPlan::wall_jump_every_ns},
     {"wall_jump_ns_max", &FaultPlan::wall_jump_ns_max},
     {"drift_ppm_max", &FaultPlan::drift_ppm_max},
@@ -67,6 +71,10 @@ constexpr FaultClass classes[] = {
     {"slow", "processors up to 50 times slower", [](FaultPlan& p) { p.slow_factor_max = 50; }},
     {"shuffle", "events of one instant come in any order",
      [](FaultPlan& p) { p.shuffle_ties = 1; }},
+    {"crash", "a host loses its memory and is back within 200 ms",
+     [](FaultPlan& p) { p.crash_every_ns = 1000 * ms, p.down_ns_max = 200 * ms; }},
+    {"partition", "some hosts cannot reach the others for up to 500 ms",
+     [](FaultPlan& p) { p.partition_every_ns = 400 * ms, p.partition_ns_max = 500 * ms; }},
 };
 
 Result<void, std::string> apply(FaultPlan& plan, Bytes item) {

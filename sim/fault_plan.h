@@ -39,10 +39,14 @@ struct FaultPlan {
   std::uint64_t refuse_per_million = 0;        ///< connects refused though somebody listens
   std::uint64_t black_hole_per_million = 0;    ///< connects that vanish
   std::uint64_t accept_reset_per_million = 0;  ///< connections reset as soon as they stand
+  std::uint64_t partition_every_ns = 0;        ///< mean time between partitions of the hosts
+  std::uint64_t partition_ns_max = 0;          ///< longest partition
   // ---- The hosts --------------------------------------------------------------------------------
   std::uint64_t accept_fail_per_million = 0;  ///< accepts that find no descriptor
   std::uint64_t pause_every_ns = 0;           ///< mean time between pauses of some host
   std::uint64_t pause_ns_max = 0;             ///< longest pause
+  std::uint64_t crash_every_ns = 0;           ///< mean time between crashes of some host
+  std::uint64_t down_ns_max = 0;              ///< longest time until it is back
   std::uint64_t wall_jump_every_ns = 0;       ///< mean time between jumps of some host's calendar
   std::uint64_t wall_jump_ns_max = 0;         ///< furthest jump, either way
   std::uint64_t drift_ppm_max = 0;            ///< each host's clocks run at a speed of their own

@@ -27,6 +27,13 @@ const char* to_string(Mark mark) {
     case Mark::drifting: return "drifting";
     case Mark::slow_processor: return "slow_processor";
     case Mark::shuffled_ties: return "shuffled_ties";
+    case Mark::crashed: return "crashed";
+    case Mark::restarted: return "restarted";
+    case Mark::reset_by_crash: return "reset_by_crash";
+    case Mark::partitioned: return "partitioned";
+    case Mark::partitioned_one_way: return "partitioned_one_way";
+    case Mark::held_by_partition: return "held_by_partition";
+    case Mark::connect_partitioned: return "connect_partitioned";
   }
   return "unknown";
 }

@@ -35,9 +35,16 @@ enum class Mark : std::uint8_t {
   drifting,             ///< a host's clock runs at another speed
   slow_processor,       ///< a host's callbacks cost more
   shuffled_ties,        ///< events of one instant in another order than they were made
+  crashed,              ///< a host lost its memory
+  restarted,            ///< a host that crashed came back
+  reset_by_crash,       ///< a connection stood when one of its hosts crashed
+  partitioned,          ///< two groups of hosts could not reach each other
+  partitioned_one_way,  ///< one group could not reach the other, which still reached it
+  held_by_partition,    ///< a segment waited for the end of a partition
+  connect_partitioned,  ///< a connect vanished in a partition
 };
 
-inline constexpr std::size_t marks_count = static_cast<std::size_t>(Mark::shuffled_ties) + 1;
+inline constexpr std::size_t marks_count = static_cast<std::size_t>(Mark::connect_partitioned) + 1;
 
 /// "cut_receive", ...
 [[nodiscard]] const char* to_string(Mark mark);

@@ -18,21 +18,11 @@ std::uint32_t packed(std::uint32_t generation, std::uint8_t side) { return gener
 
 std::uint16_t Network::add_host(std::string ip, HostEvents& events) {
   CHECK_LT(hosts_.size(), hosts_max);
-  CHECK_EQ(open_, 0u);  // links are numbered by the count of hosts
+  CHECK_EQ(open_, 0u);  // a new host opens all links
   hosts_.push_back({std::move(ip), &events});
-  clogged_until_.assign(hosts_.size() * hosts_.size(), 0);
+  links_.resize(hosts_.size());
   return static_cast<std::uint16_t>(hosts_.size() - 1);
 }
-
-std::int64_t& Network::clogged_until(std::uint16_t from, std::uint16_t to) {
-  return clogged_until_[from * hosts_.size() + to];
-}
-
-void Network::clog(std::uint16_t from, std::uint16_t to, std::int64_t until_ns) {
-  clogged_until(from, to) = std::max(clogged_until(from, to), until_ns);
-}
-
-void Network::unclog_all() { std::fill(clogged_until_.begin(), clogged_until_.end(), 0); }
 
 // ---- Listening ----------------------------------------------------------------------------------
 
@@ -153,11 +143,8 @@ void Network::schedule(std::int64_t time_ns, EventKind kind, std::uint32_t chann
 
 std::int64_t Network::arrival(const Channel& channel, std::uint8_t side, std::int64_t from_ns) {
   const std::int64_t due = from_ns + clockwork_.latency();
-  const std::int64_t clogged =
-      clogged_until(channel.sides[side].host, channel.sides[1 - side].host);
-  if (clogged <= due) return due;
-  clockwork_.marks.hit(Mark::clogged);
-  return clogged;
+  const Link link{channel.sides[side].host, channel.sides[1 - side].host};
+  return links_.passes_ns(link, due, clockwork_.marks);
 }
 
 End Network::unconnected(std::uint16_t host, std::uint32_t slot) {
@@ -181,7 +168,9 @@ End Network::connect(std::uint16_t host, std::uint32_t slot, const io::Address& 
   const bool vanishes =
       std::find(black_holes_.begin(), black_holes_.end(), address) != black_holes_.end() ||
       clockwork_.happens(Chance::network, clockwork_.plan.black_hole_per_million);
-  if (vanishes) {
+  if (links_.is_parted({host, channel.sides[1].host}, local_ns)) {
+    clockwork_.marks.hit(Mark::connect_partitioned);
+  } else if (vanishes) {
     clockwork_.marks.hit(Mark::connect_black_holed);
   } else {
     schedule(arrival(channel, 0, local_ns), EventKind::request_arrives, index, 0);
@@ -238,6 +227,18 @@ void Network::shutdown(End end, std::int64_t local_ns) {
   if (side.reset) return;
   const std::int64_t due = outgoing(end).send_end(arrival(channel, end.side, local_ns));
   schedule(due, EventKind::bytes_arrive, end.channel, end.side);
+}
+
+void Network::abort(End end, std::int64_t local_ns) {
+  const Channel& channel = *channels_[end.channel];
+  Side& side = channels_[end.channel]->sides[end.side];
+  if (side.reset) return;
+  if (channel.state != State::asking) {
+    clockwork_.marks.hit(Mark::reset_by_crash);
+    tell_reset(end.channel, static_cast<std::uint8_t>(1 - end.side), local_ns);
+  }
+  side.reset = true;
+  incoming(end).discard();
 }
 
 void Network::release(End end, bool abort, std::int64_t local_ns) {
@@ -350,10 +351,10 @@ void Network::on_answer(std::uint32_t index) {
 void Network::on_bytes(std::uint32_t index, std::uint8_t side, const Event& event) {
   Channel& channel = *channels_[index];
   const std::uint8_t reader = static_cast<std::uint8_t>(1 - side);
-  const std::int64_t clogged = clogged_until(channel.sides[side].host, channel.sides[reader].host);
-  if (clogged > clockwork_.now_ns) {
-    clockwork_.marks.hit(Mark::clogged);
-    clockwork_.schedule(clogged, EventKind::bytes_arrive, 0, event.a, event.b);
+  const Link link{channel.sides[side].host, channel.sides[reader].host};
+  const std::int64_t passes = links_.passes_ns(link, clockwork_.now_ns, clockwork_.marks);
+  if (passes > clockwork_.now_ns) {
+    clockwork_.schedule(passes, EventKind::bytes_arrive, 0, event.a, event.b);
     return;
   }
   if (channel.sides[reader].reset && channel.sides[reader].owned) return;

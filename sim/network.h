@@ -11,6 +11,8 @@
 //     are ignored.
 //  4. A listener's backlog is bounded. A TCP connect that meets a full one asks again after 1 s,
 //     2 s, 4 s as Linux does; a connect to a unix socket is told at once.
+//  5. In a partition bytes, resets and answers wait for its end, as retransmission makes them; a
+//     connect that sets out into it vanishes.
 //
 // What it is not: it completes no operation and calls nobody's code but HostEvents, and that only
 // while it handles an event, never inside a call.
@@ -30,6 +32,7 @@
 #include "cacheismo/base/result.h"
 #include "cacheismo/io/io.h"
 #include "sim/clockwork.h"
+#include "sim/links.h"
 #include "sim/pipe.h"
 
 namespace cacheismo::sim {
@@ -63,9 +66,8 @@ class Network {
   /// Connects to this address vanish: neither answer nor error ever comes.
   void black_hole(const io::Address& address) { black_holes_.push_back(address); }
 
-  /// Nothing passes from one host to another before `until_ns`.
-  void clog(std::uint16_t from, std::uint16_t to, std::int64_t until_ns);
-  void unclog_all();
+  /// Clogs and partitions. What waits for an end that is called off comes then all the same.
+  [[nodiscard]] Links& links() { return links_; }
 
   // ---- Listening --------------------------------------------------------------------------------
 
@@ -101,6 +103,9 @@ class Network {
   /// A later window_opens says that room() is not 0 any more.
   void wait_for_room(End end) { outgoing(end).sender_waits = true; }
   void shutdown(End end, std::int64_t local_ns);
+  /// The owner of this end loses everything: it reads nothing more, the other side sees a reset. It
+  /// still has to release().
+  void abort(End end, std::int64_t local_ns);
   /// The owner of this end is gone. With `abort` or unread bytes the other side sees a reset,
   /// otherwise the end of the stream.
   void release(End end, bool abort, std::int64_t local_ns);
@@ -160,7 +165,6 @@ class Network {
   /// When something that `side` sends at `from_ns` is due at the other side.
   [[nodiscard]] std::int64_t arrival(const Channel& channel, std::uint8_t side,
                                      std::int64_t from_ns);
-  [[nodiscard]] std::int64_t& clogged_until(std::uint16_t from, std::uint16_t to);
   void schedule(std::int64_t time_ns, EventKind kind, std::uint32_t channel, std::uint8_t side);
   void send_segments(std::uint32_t channel, std::uint8_t side, std::int64_t local_ns);
   void tell_reset(std::uint32_t channel, std::uint8_t side, std::int64_t local_ns);
@@ -178,7 +182,7 @@ class Network {
 
   Clockwork& clockwork_;
   std::vector<Host> hosts_;
-  std::vector<std::int64_t> clogged_until_;  // [from * hosts + to]
+  Links links_;
   std::vector<Listener> listeners_;
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<std::uint32_t> free_channels_;

@@ -55,8 +55,12 @@ constexpr Manner manners[] = {
 };
 
 /// Everything of one run, in the order in which it must be torn down.
-struct Run {
+struct Run final : HostFaults {
   explicit Run(const ScenarioOptions& options);
+
+  void on_crash(SimIo& host) override;
+  void on_restart(SimIo& host) override;
+  void start_node();
 
   void run_until(Duration end);
   void stop_clients();
@@ -74,7 +78,7 @@ struct Run {
   Oracle oracle;
   SimIo& node_io;
   std::vector<SimIo*> client_ios;
-  Arena arena;
+  std::optional<Arena> arena;
   std::optional<ScriptList> scripts;
   KeptLog log;
   std::unique_ptr<io::Io> sabotaged;
@@ -86,6 +90,8 @@ struct Run {
 FaultPlan plan_of(const ScenarioOptions& options) {
   FaultPlan plan = options.plan ? *options.plan : draw_fault_plan(Prng(options.seed).derive(100));
   if (plan.until_ns == 0) plan.until_ns = static_cast<std::uint64_t>(options.length.count()) / 2;
+  // An Io that loses completions does not let a node die in order.
+  if (options.sabotage != Sabotage::none) plan.crash_every_ns = 0;
   return plan;
 }
 
@@ -114,24 +120,20 @@ Run::Run(const ScenarioOptions& options)
     : plan(plan_of(options)),
       world(options.seed, plan, options.journal),
       chance(world.workload(0)),
-      lossless(chance.chance(1, 2)),
+      lossless(chance.chance(1, 2) && plan.crash_every_ns == 0),
       config(draw_config(chance, lossless, options)),
       oracle(lossless, static_cast<std::int64_t>(plan.until_ns) + settling.count()),
-      node_io(world.add_host("10.0.0.1")),
-      arena(config.memory_bytes) {
+      node_io(world.add_host("10.0.0.1")) {
   for (std::size_t i = 0; i < client_hosts; i++) {
     client_ios.push_back(&world.add_host("10.0.1." + std::to_string(i)));
   }
-  io::Io* io = &node_io;
   const bool objects = chance.chance(1, 2) || is_in_scripts(options.sabotage);
   if (objects) config.scripts.source = &scripts.emplace(object_scripts(options.sabotage));
   if (options.sabotage != Sabotage::none && !is_in_scripts(options.sabotage)) {
     sabotaged = make_sabotaged_io(node_io, options.sabotage, options.seed);
-    io = sabotaged.get();
   }
-  node = std::make_unique<node::Node>(config, *io, log, arena.bytes(),
-                                      objects ? scripts->heap() : std::span<char>());
-  CHECK(node->start().has_value());
+  start_node();
+  world.may_crash(node_io, *this);
   const bool few_descriptors = chance.chance(1, 4);
   if (few_descriptors) node_io.set_streams_max(std::max(1u, options.clients / 3));
   const bool expiries = chance.chance(1, 2);
@@ -157,6 +159,26 @@ Run::Run(const ScenarioOptions& options)
                                                oracle, client, world.workload(1 + i)));
     clients.back()->start();
   }
+}
+
+void Run::start_node() {
+  arena.emplace(config.memory_bytes);
+  io::Io& io = sabotaged ? *sabotaged : static_cast<io::Io&>(node_io);
+  // A process that starts anew has a heap of its own.
+  if (scripts) {
+    std::vector<lua::Script> kept = std::move(scripts->scripts);
+    config.scripts.source = &scripts.emplace(std::move(kept));
+  }
+  node = std::make_unique<node::Node>(config, io, log, arena->bytes(),
+                                      scripts ? scripts->heap() : std::span<char>());
+  CHECK(node->start().has_value());
+}
+
+void Run::on_crash(SimIo&) { node->stop(node::Stop::at_once); }
+
+void Run::on_restart(SimIo&) {
+  node.reset();
+  start_node();
 }
 
 void Run::run_until(Duration end) {

@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::int64_t million = 1'000'000;
 constexpr std::int64_t start_ns = 1'000'000'000'000;  // no real clock is near zero
-constexpr std::int64_t far_ns = INT64_MAX / 2;        // 146 years: what is due later never comes
+constexpr int bury_rounds_max = 1000;
+constexpr std::int64_t far_ns = INT64_MAX / 2;  // 146 years: what is due later never comes
 
 }  // namespace
 
@@ -123,6 +124,7 @@ SimIo::Listener& SimIo::at(io::ListenerId listener) {
 Result<io::ListenerId, io::Error> SimIo::listen(const io::Address& address,
                                                 const io::ListenOptions& options,
                                                 io::ListenerEvents& events) {
+  CHECK(!down_);
   const auto opened = network_.listen(number_, address, options.backlog);
   if (!opened) return failure(opened.error());
   std::uint32_t index = 0;
@@ -155,7 +157,7 @@ void SimIo::accept(io::ListenerId id) {
 
 void SimIo::close_listener(io::ListenerId id) {
   Listener& listener = at(id);
-  network_.close_listener(listener.network_listener);
+  if (!down_) network_.close_listener(listener.network_listener);
   listener.open = false;
   if (!listener.accepting.pending) return;
   listener.accepting.cancelled = true;
@@ -211,7 +213,7 @@ bool SimIo::cancel_timer(io::TimerId timer) { return timers_.cancel(timer); }
 
 void SimIo::arm_timers() {
   const auto next = timers_.next_ns();
-  if (!next) return;
+  if (!next || down_) return;
   const std::int64_t due = std::max(world_ns(*next), local_ns());
   if (armed_ns_ >= 0 && armed_ns_ <= due) return;
   armed_ns_ = due;
@@ -221,20 +223,88 @@ void SimIo::arm_timers() {
 void SimIo::fire_timers() {
   if (armed_ns_ > clockwork_.now_ns) return;  // an earlier one was armed meanwhile; that one stays
   armed_ns_ = -1;
+  (void)fire_due_timers();
+  arm_timers();
+}
+
+/// Those that were set before this call. False: there was none.
+bool SimIo::fire_due_timers() {
   const std::uint64_t sequence = timers_.sequence();
   const std::int64_t now = monotonic_ns(local_ns());
+  bool fired = false;
   while (const auto due = timers_.take(now, sequence)) {
+    fired = true;
     note(Note::timer, static_cast<std::uint32_t>(due->id.value), 0,
          static_cast<std::uint64_t>(due->deadline_ns));
     due->events->on_timer(due->id);
     charge(0);
   }
-  arm_timers();
+  return fired;
+}
+
+// ---- Crashes ------------------------------------------------------------------------------------
+
+void SimIo::fail() {
+  CHECK(!down_);
+  down_ = true;
+  paused_until_ns_ = 0;
+  for (const Stream& stream : streams_) {
+    if (stream.state != State::unused) network_.abort(stream.end, local_ns());
+  }
+  for (const Listener& listener : listeners_) {
+    if (listener.open) network_.close_listener(listener.network_listener);
+  }
+}
+
+void SimIo::bury() {
+  CHECK(down_);
+  bool busy = true;
+  for (int round = 0; busy; round++) {
+    CHECK_LT(round, bury_rounds_max);  // somebody asks again and again
+    busy = fire_due_timers();
+    for (std::uint32_t i = 0; i < listeners_.size(); i++) busy |= bury_listener(i);
+    for (std::uint32_t slot = 0; slot < streams_.size(); slot++) busy |= bury_stream(slot);
+  }
+  for (const Stream& stream : streams_) CHECK_EQ(stream.state, State::unused);
+  for (const Listener& listener : listeners_) CHECK(!listener.open);
+  timers_.clear();
+  armed_ns_ = -1;
+}
+
+void SimIo::revive() {
+  CHECK(down_);
+  down_ = false;
+}
+
+bool SimIo::bury_listener(std::uint32_t index) {
+  const Listener& listener = listeners_[index];
+  if (listener.open || !listener.accepting.pending) return false;
+  end_accept(index, failure(io::Error::cancelled));
+  return true;
+}
+
+/// One completion, in the order that the contract asks for. False: there is none.
+bool SimIo::bury_stream(std::uint32_t slot) {
+  const Stream& stream = streams_[slot];
+  if (stream.state == State::unused) return false;
+  if (stream.connecting.pending) {
+    finish_connect(slot, failure(io::Error::cancelled));
+  } else if (stream.sending.pending) {
+    end_send(slot, io::Error::reset);
+  } else if (stream.receiving.pending) {
+    end_receive(slot, io::Error::reset);
+  } else if (stream.closing.pending) {
+    finish_close(slot);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 // ---- Events -------------------------------------------------------------------------------------
 
 void SimIo::handle(const Event& event) {
+  if (down_) return;
   if (is_paused()) {
     clockwork_.schedule(paused_until_ns_, static_cast<EventKind>(event.kind), number_, event.a,
                         event.b);

@@ -10,6 +10,8 @@
 //  3. A callback costs processor time; a host that is busy runs ahead of the world's clock, a host
 //     that is paused takes its completions when the pause ends.
 //  4. The monotonic clock may run a little fast or slow, the wall clock may jump as well.
+//  5. A crash keeps the contract: fail() cuts the host off, its owner lets go of everything, and
+//     bury() completes all of it at once. Nothing that the dead do reaches the network.
 //
 // What it is not: it decides nothing about the network (network.h).
 // Cost: one event per completion; no allocation once slots and buffers have their size.
@@ -62,6 +64,16 @@ class SimIo final : public io::Io, private HostEvents {
   [[nodiscard]] std::uint64_t readable(io::StreamId stream) const;
   [[nodiscard]] std::uint32_t streams_open() const { return open_; }
   [[nodiscard]] std::uint16_t number() const { return number_; }
+  /// The host has lost its memory: the other ends of its connections see resets, its listeners are
+  /// gone. Its owner now closes its streams and listeners, and may do nothing else but set timers
+  /// that are due; then comes bury(). World::crash() does all of this.
+  void fail();
+  /// Completes everything that is outstanding and forgets the timers. Requires that the owner
+  /// closed every stream and listener, in the completions at the latest.
+  void bury();
+  /// Ends a crash; the host has nothing.
+  void revive();
+  [[nodiscard]] bool is_down() const { return down_; }
   /// Handles an event of the host's kinds.
   void handle(const Event& event);
 
@@ -154,7 +166,11 @@ class SimIo final : public io::Io, private HostEvents {
   void end_accept(std::uint32_t index, Result<io::Accepted, io::Error> result);
   [[nodiscard]] std::uint64_t cut(std::uint64_t available);
 
+  [[nodiscard]] bool bury_stream(std::uint32_t slot);
+  [[nodiscard]] bool bury_listener(std::uint32_t index);
+
   void fire_timers();
+  [[nodiscard]] bool fire_due_timers();
   void arm_timers();
   [[nodiscard]] std::int64_t monotonic_ns(std::int64_t world_ns) const;
   [[nodiscard]] std::int64_t world_ns(std::int64_t monotonic) const;
@@ -168,6 +184,7 @@ class SimIo final : public io::Io, private HostEvents {
   Duration wall_offset_{0};
   std::int64_t busy_until_ns_ = 0;
   std::int64_t paused_until_ns_ = 0;
+  bool down_ = false;
   std::deque<Stream> streams_;
   std::vector<std::uint32_t> free_slots_;
   std::uint32_t open_ = 0;

@@ -74,7 +74,8 @@ std::unique_ptr<io::Backend> calm() {
 template <std::uint64_t seed>
 std::unique_ptr<io::Backend> rough() {
   FaultPlan plan = draw_fault_plan(Prng(seed));
-  plan.reset_every_ns = plan.refuse_per_million = plan.black_hole_per_million = 0;
+  plan.reset_every_ns = plan.crash_every_ns = plan.partition_every_ns = 0;
+  plan.refuse_per_million = plan.black_hole_per_million = 0;
   plan.accept_reset_per_million = plan.accept_fail_per_million = 0;
   return std::make_unique<SimBackend>(
       seed, plan, seed % 2 == 0 ? io::Address::Kind::tcp : io::Address::Kind::unix_socket);

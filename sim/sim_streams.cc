@@ -46,7 +46,7 @@ io::StreamId SimIo::connect(const io::Address& address, MonotonicTime deadline,
   stream.events = &events;
   stream.connecting = {true, false, stream.connecting.ticket + 1};
   const std::uint32_t ticket = stream.connecting.ticket;
-  if (open_ > options_.streams_max) {
+  if (open_ > options_.streams_max || down_) {
     stream.end = network_.unconnected(number_, slot);
     stream.connecting.cancelled = true;  // completes at once, with no_resources
     schedule(EventKind::connect_ready, slot, ticket);

@@ -37,6 +37,12 @@ bool SimTimers::cancel(io::TimerId timer) {
   return true;
 }
 
+void SimTimers::clear() {
+  for (std::uint32_t slot = 0; slot < slots_.size(); slot++) {
+    if (slots_[slot].events != nullptr) free_slot(slot);
+  }
+}
+
 std::optional<std::int64_t> SimTimers::next_ns() {
   while (!heap_.empty() && !is_live(heap_.top())) (void)heap_.pop();
   if (heap_.empty()) return std::nullopt;

@@ -27,6 +27,9 @@ class SimTimers {
   /// False: it has fired or was cancelled before.
   bool cancel(io::TimerId timer);
 
+  /// Cancels all of them.
+  void clear();
+
   /// The deadline of the earliest live timer.
   [[nodiscard]] std::optional<std::int64_t> next_ns();
 

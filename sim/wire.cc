@@ -1,5 +1,6 @@
 #include "sim/wire.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cacheismo/base/check.h"
@@ -31,39 +32,67 @@ void KeptLog::write(node::Level level, Bytes event, Bytes fields) {
 }
 
 Wire::Wire(const Options& options)
-    : world_(options.seed, options.plan, options.journal),
-      node_io_(world_.add_host("10.0.0.1")),
-      client_io_(world_.add_host("10.0.1.1")),
-      arena_(options.config.memory_bytes) {
-  node_io_.set_cuts(options.cuts);
+    : world_(options.seed, options.plan, options.journal), client_io_([&]() -> SimIo& {
+        for (std::uint32_t number = 1; number <= options.nodes; ++number) {
+          SimIo& io = world_.add_host("10.0.0." + std::to_string(number));
+          io.set_cuts(options.cuts);
+          servers_.push_back(std::make_unique<Server>(io, options.config.memory_bytes));
+        }
+        return world_.add_host("10.0.1.1");
+      }()) {
   client_io_.set_cuts(Cuts::whole);
-  node::Config config = with_address(options.config);
+  const node::RingView ring = ring_of(options.nodes, options.hashing, 1);
+  for (std::size_t number = 0; number < servers_.size(); ++number)
+    add_server(options, number, ring);
+}
+
+void Wire::add_server(const Options& options, std::size_t number, const node::RingView& ring) {
+  Server& server = *servers_[number];
+  node::Config config = options.config;
+  if (number > 0) config.listen = {ring.addresses[number]};
+  config = with_address(std::move(config));
+  if (servers_.size() > 1) {
+    server.ring.set(ring);
+    config.cluster.source = &server.ring;
+    config.cluster.node_name = ring.spec.members[number].name;
+  }
   std::span<char> script_heap;
   if (options.scripts) {
-    config.scripts.source = &scripts_.emplace(*options.scripts);
-    script_heap = scripts_->heap();
+    config.scripts.source = &server.scripts.emplace(*options.scripts);
+    script_heap = server.scripts->heap();
   }
-  node_ = std::make_unique<node::Node>(config, node_io_, log_, arena_.bytes(), script_heap);
-  const auto started = node_->start();
+  server.node =
+      std::make_unique<node::Node>(config, server.io, log_, server.arena.bytes(), script_heap);
+  const auto started = server.node->start();
   if (!started) std::fprintf(stderr, "%s\n", started.error().c_str());
   CHECK(started.has_value());
 }
 
 Wire::~Wire() {
-  const auto broken = node_->audit();
+  const auto broken = audit();
   if (broken) std::fprintf(stderr, "audit: %s\n", broken->c_str());
   CHECK(!broken);
-  node_->stop(node::Stop::at_once);
+  for (const auto& server : servers_) server->node->stop(node::Stop::at_once);
   for (const auto& connection : connections_) connection->close();
   // A plan with latency needs time to end its connections; without one this is the same instant.
-  for (int i = 0; i < 1000 && !node_->stopped(); i++) world_.run_for(std::chrono::seconds(1));
-  CHECK(node_->stopped());
+  const auto stopped = [this] {
+    return std::ranges::all_of(servers_, [](const auto& one) { return one->node->stopped(); });
+  };
+  for (int i = 0; i < 1000 && !stopped(); i++) world_.run_for(std::chrono::seconds(1));
+  CHECK(stopped());
   run();
   for (const auto& connection : connections_) CHECK(connection->closed());
-  CHECK_EQ(node_io_.streams_open(), 0u);
+  for (const auto& server : servers_) CHECK_EQ(server->io.streams_open(), 0u);
 }
 
-RawConnection& Wire::connect() { return connect(node_->addresses().front()); }
+std::optional<std::string> Wire::audit() const {
+  for (const auto& server : servers_) {
+    if (auto broken = server->node->audit()) return broken;
+  }
+  return std::nullopt;
+}
+
+RawConnection& Wire::connect() { return connect(address(0)); }
 
 RawConnection& Wire::connect(const io::Address& address) {
   connections_.push_back(

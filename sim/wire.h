@@ -1,4 +1,5 @@
-// Wire: one real node and raw connections to it in a world without faults, for tests.
+// Wire: one real node, or a few that share a ring, and raw connections to them in a world without
+// faults, for tests.
 //
 //   Wire wire({.cuts = Cuts::byte_by_byte});
 //   auto& a = wire.connect();
@@ -9,7 +10,8 @@
 //  1. Nothing happens outside run() and advance(); run() lets no time pass.
 //  2. The destructor stops the node and CHECKs that it lets go of everything and that its audit is
 //     clean.
-// The node listens on `server_address`, or on the addresses of the config if it names any.
+// The node listens on `server_address`, or on the addresses of the config if it names any. The
+// others of a cluster are called n2, n3, ... and listen on 10.0.0.2, 10.0.0.3, ...
 
 #ifndef CACHEISMO_SIM_WIRE_H_
 #define CACHEISMO_SIM_WIRE_H_
@@ -28,6 +30,7 @@
 #include "sim/fault_plan.h"
 #include "sim/journal.h"
 #include "sim/raw_connection.h"
+#include "sim/ring_list.h"
 #include "sim/script_list.h"
 #include "sim/world.h"
 
@@ -56,6 +59,9 @@ class Wire {
     JournalLines* journal = nullptr;
     /// The node's scripts; nullopt: none, and no key is virtual.
     std::optional<std::vector<lua::Script>> scripts = std::nullopt;
+    /// More than one: a cluster with a ring of them all. Each has the same config and scripts.
+    std::uint32_t nodes = 1;
+    cluster::Hashing hashing = cluster::Hashing::ketama;
   };
 
   Wire() : Wire(Options{}) {}
@@ -79,25 +85,39 @@ class Wire {
 
   /// Lets time pass, then runs.
   void advance(Duration duration);
-  void jump_wall(Duration by) { node_io_.jump_wall(by); }
+  void jump_wall(Duration by) {
+    for (const auto& server : servers_) server->io.jump_wall(by);
+  }
 
-  [[nodiscard]] node::Node& node() { return *node_; }
+  [[nodiscard]] node::Node& node(std::size_t number = 0) { return *servers_.at(number)->node; }
+  [[nodiscard]] SimIo& node_io(std::size_t number) { return servers_.at(number)->io; }
+  [[nodiscard]] io::Address address(std::size_t number) { return node(number).addresses().front(); }
+  /// The ring as node `number` reads it.
+  [[nodiscard]] RingList& ring(std::size_t number) { return servers_.at(number)->ring; }
   /// What the node reads when it loads its scripts. Requires that it has some.
-  [[nodiscard]] std::vector<lua::Script>& scripts() { return scripts_->scripts; }
-  [[nodiscard]] SimIo& node_io() { return node_io_; }
+  [[nodiscard]] std::vector<lua::Script>& scripts() { return servers_.front()->scripts->scripts; }
+  [[nodiscard]] SimIo& node_io() { return servers_.front()->io; }
   [[nodiscard]] SimIo& client_io() { return client_io_; }
   [[nodiscard]] World& world() { return world_; }
   [[nodiscard]] const KeptLog& log() const { return log_; }
-  [[nodiscard]] std::optional<std::string> audit() const { return node_->audit(); }
+  /// Of all nodes, until one is broken.
+  [[nodiscard]] std::optional<std::string> audit() const;
 
  private:
+  struct Server {
+    Server(SimIo& the_io, std::uint64_t arena_bytes) : io(the_io), arena(arena_bytes) {}
+    SimIo& io;
+    Arena arena;
+    std::optional<ScriptList> scripts;
+    RingList ring;
+    std::unique_ptr<node::Node> node;
+  };
+  void add_server(const Options& options, std::size_t number, const node::RingView& ring);
+
   World world_;
-  SimIo& node_io_;
+  std::vector<std::unique_ptr<Server>> servers_;
   SimIo& client_io_;
-  Arena arena_;
-  std::optional<ScriptList> scripts_;
   KeptLog log_;
-  std::unique_ptr<node::Node> node_;
   std::vector<std::unique_ptr<RawConnection>> connections_;
 };
 

@@ -18,6 +18,10 @@ namespace cacheismo::limits {
 /// Longest key, bytes. memcached KEY_MAX_LENGTH.
 inline constexpr std::size_t key_bytes_max = 250;
 
+/// Longest key that is a key still when it is written in base64, bytes: so goes one with spaces or
+/// control characters.
+inline constexpr std::size_t base64_key_bytes_max = key_bytes_max / 4 * 3;
+
 /// Longest command line without its newline that is waited for, bytes. memcached closes a
 /// connection that has buffered more than this without a newline, `get ` and `gets ` lines
 /// excepted.
@@ -160,6 +164,101 @@ inline constexpr std::size_t script_heap_bytes_min = 4 * MiB;
 inline constexpr std::size_t scripts_max = 1000;
 inline constexpr std::size_t script_bytes_max = 1 * MiB;
 
+/// Requests to other nodes that a call waits for at once: a hundred keys from each of ten nodes.
+inline constexpr std::size_t remote_requests_max = 1024;
+
+/// How long a request of a script waits for its answer unless it says otherwise, and at most. What
+/// takes longer has no client any more.
+inline constexpr Duration remote_timeout = std::chrono::seconds(1);
+inline constexpr Duration remote_timeout_max = std::chrono::seconds(60);
+
+/// Calls of node to node that may be nested: client -> script -> 4 more. A script that asks its own
+/// node, or one that asks back, ends there.
+inline constexpr std::uint32_t remote_depth_max = 4;
+
+/// What scripts' requests to other nodes and their replies may hold together until the scripts go
+/// on, bytes; what is above fails with `overload`. As much as the scripts' heap.
+inline constexpr std::size_t remote_bytes_max = 64 * MiB;
+
+// ---- Cluster -----------------------------------------------------------------------------------
+
+/// Replies of one connection that wait for other nodes, or behind one that does. As many requests
+/// as a client pipelines at most; memtier and mutilate stay below 100.
+inline constexpr std::size_t owed_replies_max = 256;
+
+/// Bytes of such replies that have arrived, above which no further request of their connection is
+/// executed: what one connection may have pinned (output_pinned_bytes_max) four times.
+inline constexpr std::size_t owed_reply_bytes_max = 1 * MiB;
+
+/// Longest request to another node that is kept until it is answered, to be asked again, bytes.
+/// Longer ones, which are few, fail with their connection.
+inline constexpr std::size_t retry_bytes_max = 4 * KiB;
+
+/// How often the source of the ring is asked whether it has changed.
+inline constexpr Duration ring_check_interval = std::chrono::seconds(1);
+
+// ---- Peers -------------------------------------------------------------------------------------
+
+/// Peers that a node keeps connections to, two each at most. More nodes than a client library was
+/// seen to be given; the longest unused makes room.
+inline constexpr std::size_t peers_max = 256;
+
+/// Calls of one connection that are queued or wait for their reply. At a round trip of 1 ms a
+/// million a second. Above: overload.
+inline constexpr std::size_t peer_calls_max = 1024;
+
+/// Requests of one connection that are queued, bytes: 64 values of 64 KiB. Above: overload, but for
+/// a single one behind which nothing waits.
+inline constexpr std::size_t peer_queued_bytes_max = 4 * MiB;
+
+/// A request longer than this goes over the peer's second connection, bytes, so that the short ones
+/// do not wait behind it. What one receive returns.
+inline constexpr std::size_t peer_bulk_bytes = receive_bytes;
+
+/// Short requests to one peer that are copied together for one send, bytes: peer_calls_max of 64
+/// bytes each, where views would do for send_views_max of them.
+inline constexpr std::size_t peer_gathered_bytes_max = 64 * KiB;
+
+/// How long a call to a peer may take unless it says otherwise, and how long a connect.
+inline constexpr Duration peer_timeout = std::chrono::seconds(1);
+inline constexpr Duration peer_connect_timeout = std::chrono::milliseconds(200);
+
+/// A connection whose oldest reply is awaited by nobody any more and has not come for this long is
+/// given up.
+inline constexpr Duration peer_stuck = 5 * peer_timeout;
+
+/// A connection that was not used for this long is closed.
+inline constexpr Duration peer_idle = std::chrono::seconds(60);
+
+/// Failures in a row after which a peer is left alone; for how long at first, doubled with each
+/// probe that fails, and at most.
+inline constexpr std::uint32_t peer_failures_max = 3;
+inline constexpr Duration peer_pause_min = std::chrono::milliseconds(200);
+inline constexpr Duration peer_pause_max = std::chrono::seconds(5);
+
+/// Of calls that may be executed twice, one in this many may be sent again after a connection was
+/// lost, and so many at once. A peer that is in trouble gets at most a tenth more work by it.
+inline constexpr std::uint32_t peer_again_share = 10;
+inline constexpr std::uint32_t peer_again_at_once_max = 32;
+
+// ---- Ring --------------------------------------------------------------------------------------
+
+/// Members of a ring, in whatever state. Their 40,960 ketama points take 240 KiB.
+inline constexpr std::size_t ring_members_max = 256;
+
+/// Largest weight of a member. A 32-bit float holds the sum of all members' weights exactly, which
+/// is how memcached's clients compute shares.
+inline constexpr std::uint32_t ring_weight_max = 65535;
+
+/// Longest name of a member, bytes: one label of a DNS name, which is what nodes are called by.
+inline constexpr std::size_t ring_name_bytes_max = 63;
+
+/// Longest host of a member, bytes. Longest DNS name as text, RFC 1035.
+inline constexpr std::size_t ring_host_bytes_max = 253;
+
+/// Longest ring file, bytes: the longest lines of all members, and as much again for comments.
+inline constexpr std::size_t ring_file_bytes_max = 256 * KiB;
+
 // ---- Upkeep ------------------------------------------------------------------------------------
 
 /// A node's upkeep runs this often; the store's promise is to give expired memory back within a
@@ -183,7 +282,15 @@ static_assert(reply_bytes_max > send_in_place_bytes + 2 * key_bytes_max + 128);
 static_assert(output_bytes > 2 * reply_bytes_max);
 static_assert(connection_bytes >= output_bytes + pending_input_bytes + 3 * KiB);
 static_assert(line_bytes_max + auth_token_bytes_max < backlog_block_bytes);
+static_assert(peer_queued_bytes_max >= 2 * peer_bulk_bytes);
+static_assert(peer_gathered_bytes_max >= send_in_place_bytes);
+static_assert(peer_connect_timeout < peer_timeout);
+static_assert(peer_again_at_once_max < peer_calls_max);
 static_assert(declared_length_max < (std::uint64_t{1} << 31));
+static_assert(ring_members_max * ring_weight_max < std::size_t{1} << 24);
+static_assert(ring_members_max < 1 << 16);
+static_assert(ring_members_max * (ring_name_bytes_max + ring_host_bytes_max + 64) <
+              ring_file_bytes_max / 2);
 static_assert(item_bytes_min < arena_bytes_min / 2);
 
 }  // namespace cacheismo::limits

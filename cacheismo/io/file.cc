@@ -86,6 +86,14 @@ Result<std::vector<std::string>, std::string> list_files(const std::string& dire
   return names;
 }
 
+std::string file_stamp(const std::string& path) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) != 0) return {};
+  return std::to_string(found.st_dev) + '.' + std::to_string(found.st_ino) + '.' +
+         std::to_string(found.st_size) + '.' + std::to_string(found.st_mtim.tv_sec) + '.' +
+         std::to_string(found.st_mtim.tv_nsec);
+}
+
 void remove_file(const std::string& path) { (void)unlink(path.c_str()); }
 
 std::string absolute_path(const std::string& path) {

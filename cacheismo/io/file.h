@@ -25,6 +25,10 @@ namespace cacheismo::io {
 [[nodiscard]] Result<std::vector<std::string>, std::string> list_files(
     const std::string& directory);
 
+/// Something that is another when the file was written, or replaced by another; empty: there is no
+/// such file. Cheap: asks for no content.
+[[nodiscard]] std::string file_stamp(const std::string& path);
+
 /// Removes a file; one that is not there is fine.
 void remove_file(const std::string& path);
 

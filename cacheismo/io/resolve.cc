@@ -47,4 +47,25 @@ Result<std::vector<std::string>, std::string> resolve_local(const std::string& n
   return bindable;
 }
 
+Result<std::string, std::string> resolve_remote(const std::string& name) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* first = nullptr;
+  const int error = getaddrinfo(name.c_str(), nullptr, &hints, &first);
+  if (error != 0) return failure(std::string(gai_strerror(error)));
+  const addrinfo* chosen = first;
+  for (const addrinfo* info = first; info != nullptr; info = info->ai_next) {
+    if (info->ai_family == AF_INET) {
+      chosen = info;
+      break;
+    }
+  }
+  char text[NI_MAXHOST];
+  const int named = getnameinfo(chosen->ai_addr, chosen->ai_addrlen, text, sizeof text, nullptr, 0,
+                                NI_NUMERICHOST);
+  freeaddrinfo(first);
+  if (named != 0) return failure(std::string(gai_strerror(named)));
+  return std::string(text);
+}
+
 }  // namespace cacheismo::io

@@ -16,6 +16,10 @@ namespace cacheismo::io {
 /// are looked up: for the start of a process. The error says why.
 [[nodiscard]] Result<std::vector<std::string>, std::string> resolve_local(const std::string& name);
 
+/// A numeric address of another machine's `name`: the first that the resolver gives, IPv4 before
+/// IPv6 unless that is all there is, so that every node that asks picks the same. Blocks.
+[[nodiscard]] Result<std::string, std::string> resolve_remote(const std::string& name);
+
 }  // namespace cacheismo::io
 
 #endif  // CACHEISMO_IO_RESOLVE_H_

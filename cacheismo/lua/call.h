@@ -20,6 +20,7 @@
 
 #include "cacheismo/lua/command.h"
 #include "cacheismo/lua/host.h"
+#include "cacheismo/lua/remote.h"
 #include "cacheismo/lua/types.h"
 
 namespace cacheismo::lua {
@@ -69,6 +70,9 @@ class Call {
   bool atomic = false;                 ///< inside of atomically()
   std::optional<CommandData> command;  ///< of a handler; what it writes goes into `result`
   std::uint64_t serial = 0;  ///< names the call among those of its generation, once one asks
+  Caller caller;
+  std::optional<RemoteWait> remote;      ///< what it waits for, if it is not time alone
+  std::span<const RemoteReply> replies;  ///< to `remote`, while it goes on
 
   /// Discards what was changed and closes everything.
   void release_all() {

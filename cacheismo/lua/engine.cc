@@ -114,17 +114,26 @@ Answer Engine::finish(Generation& generation, Call& call, Ended ended) {
 
 // ---- Methods that do not wait -------------------------------------------------------------------
 
-Answer Engine::call(const Method& method, Bytes rest, std::optional<Bytes> data) {
+Bytes Engine::object_key(const Method& method, Bytes rest, std::string& made) {
+  made.clear();
+  const VirtualKeyParts cut(rest);
+  if (!cut.parts().empty() && method.kind != Kind::handler && method.kind != Kind::command)
+    made = std::string(ObjectKey(method.type->name, cut.parts().front()).bytes());
+  return made;
+}
+
+Answer Engine::call(const Method& method, Bytes rest, std::optional<Bytes> data,
+                    const Caller& caller) {
   CHECK(current_ != nullptr);
   const VirtualKeyParts cut(rest);
   const auto parts = cut.parts();
   if (parts.empty()) return fail(method, "the object's key is missing: TYPE:METHOD:KEY", {});
-  if (method.kind == Kind::async) return call_async(method, parts, data, std::nullopt);
+  if (method.kind == Kind::async) return call_async(method, parts, data, std::nullopt, caller);
   if (method.kind == Kind::handler) {
     CommandData command{.verb = data ? Verb::set : Verb::get,
                         .key = method.type->name + ':' + method.name + std::string(rest)};
     if (data) command.data = *data;
-    return call_async(method, parts, data, std::move(command));
+    return call_async(method, parts, data, std::move(command), caller);
   }
   Call call(method, host_, parts[0], text_);
   call.arguments = parts.subspan(1);
@@ -194,14 +203,15 @@ Answer Engine::call_now(Call& call) {
 
 // ---- Methods that may wait ----------------------------------------------------------------------
 
-Answer Engine::call_command(const Method& method, CommandData command) {
+Answer Engine::call_command(const Method& method, CommandData command, const Caller& caller) {
   CHECK(method.kind == Kind::command);
   const Bytes no_key;
-  return call_async(method, {&no_key, 1}, std::nullopt, std::move(command));
+  return call_async(method, {&no_key, 1}, std::nullopt, std::move(command), caller);
 }
 
 Answer Engine::call_async(const Method& method, std::span<const Bytes> parts,
-                          std::optional<Bytes> data, std::optional<CommandData> command) {
+                          std::optional<Bytes> data, std::optional<CommandData> command,
+                          const Caller& caller) {
   if (ObjectKey(method.type->name, parts[0]).bytes().empty())
     return fail(method, "the object's key is too long", {});
   if (waiting_.size() >= options_.waiting_calls_max)
@@ -215,6 +225,7 @@ Answer Engine::call_async(const Method& method, std::span<const Bytes> parts,
   waiting->call.arguments = parts.subspan(1);
   waiting->call.data = data;
   waiting->call.command = std::move(command);
+  waiting->call.caller = caller;
   generation.vm().begin(waiting->left);
   const Ended prepared = generation.run(waiting->call, Generation::prepare_thread);
   waiting->call.arguments = {};
@@ -224,11 +235,14 @@ Answer Engine::call_async(const Method& method, std::span<const Bytes> parts,
   return go_on(std::move(waiting), arguments);
 }
 
-Answer Engine::resume(std::uint64_t id) {
+Answer Engine::resume(std::uint64_t id, std::span<const RemoteReply> replies) {
   const auto found = waiting_.find(id);
   CHECK(found != waiting_.end());
   std::unique_ptr<Waiting> waiting = std::move(found->second);
   waiting_.erase(found);
+  const auto& remote = waiting->call.remote;
+  CHECK_EQ(replies.size(), remote ? remote->requests.size() : 0);
+  waiting->call.replies = replies;
   return go_on(std::move(waiting), 0);
 }
 
@@ -249,23 +263,28 @@ Answer Engine::go_on(std::unique_ptr<Waiting> waiting, int arguments) {
   int results = 0;
   const Ended ended = generation.vm().run(waiting->thread, arguments, &results);
   generation.set_call(nullptr);
+  call.replies = {};
   waiting->steps += generation.vm().steps();
   waiting->left.steps -= generation.vm().steps();
   if (ended != Ended::yielded) return end(*waiting, ended);
   // Nothing that was read before a wait is trusted after it.
   call.release_all();
-  const auto seconds = Generation::seconds_slept(waiting->thread);
-  if (!seconds) {
+  const auto wait_ns = Generation::wait_of(waiting->thread, call);
+  if (!wait_ns) {
     count(call.method(), waiting->started_ns, waiting->steps);
     ++call.method().stats.errors;
     generation.vm().free_thread(waiting->thread);
     return fail(call.method(), "a method yields through sleep() and its kin only", {});
   }
   lua_pop(waiting->thread, results);
-  const std::int64_t wake_ns = host_.monotonic_ns() + static_cast<std::int64_t>(*seconds * 1e9);
-  const std::uint64_t id = ++last_call_;
-  waiting_.emplace(id, std::move(waiting));
-  return {.is = Answer::Is::waiting, .text = {}, .silent = false, .call = id, .wake_ns = wake_ns};
+  Answer answer{.is = Answer::Is::waiting,
+                .text = {},
+                .silent = false,
+                .call = ++last_call_,
+                .wake_ns = host_.monotonic_ns() + *wait_ns};
+  if (call.remote) answer.remote = &*call.remote;
+  waiting_.emplace(answer.call, std::move(waiting));
+  return answer;
 }
 
 /// The answer of a method that has ended, after waiting or not. Frees its thread.

@@ -30,6 +30,7 @@
 #include "cacheismo/lua/call.h"
 #include "cacheismo/lua/heap.h"
 #include "cacheismo/lua/host.h"
+#include "cacheismo/lua/remote.h"
 #include "cacheismo/lua/script.h"
 #include "cacheismo/lua/types.h"
 #include "cacheismo/lua/vm.h"
@@ -49,13 +50,15 @@ struct Answer {
     miss,
     raw,      ///< text is what the client receives in place of a VALUE block, or of the reply
     error,    ///< text is what follows SERVER_ERROR
-    waiting,  ///< ask again with resume() at `wake_ns`, or cancel()
+    waiting,  ///< ask again with resume() at `wake_ns` (or sooner, with replies), or cancel()
   };
   Is is = Is::miss;
   Bytes text;                ///< valid until the next call of the Engine
   bool silent = false;       ///< of a raw one: the client wants no reply; text is what it would be
   std::uint64_t call = 0;    ///< of a waiting one
   std::int64_t wake_ns = 0;  ///< monotonic
+  /// What a waiting one asks of other nodes; null: nothing. Valid until its resume() or cancel().
+  const RemoteWait* remote = nullptr;
 };
 
 /// One line of `stats scripts` about a failed call.
@@ -83,8 +86,13 @@ class Engine {
     return types_ == nullptr ? nullptr : types_->find(key, rest);
   }
 
+  /// The key of the item that call() would open; empty: the method opens none by itself, or `rest`
+  /// names none. `made` holds the bytes.
+  [[nodiscard]] static Bytes object_key(const Method& method, Bytes rest, std::string& made);
+
   /// Runs a method. `rest` as find() gave it; `data`: the last argument, if there is one.
-  [[nodiscard]] Answer call(const Method& method, Bytes rest, std::optional<Bytes> data);
+  [[nodiscard]] Answer call(const Method& method, Bytes rest, std::optional<Bytes> data,
+                            const Caller& caller = {});
 
   /// What a script runs instead of an ordinary command; nullptr: nothing. Valid until the next
   /// load().
@@ -93,10 +101,12 @@ class Engine {
   }
   /// Runs it. Its raw answer is the whole reply, the END of a get included, and silent where the
   /// command says noreply.
-  [[nodiscard]] Answer call_command(const Method& method, CommandData command);
+  [[nodiscard]] Answer call_command(const Method& method, CommandData command,
+                                    const Caller& caller = {});
 
-  /// Goes on with a call that waited. Requires that it was not resumed or cancelled.
-  [[nodiscard]] Answer resume(std::uint64_t call);
+  /// Goes on with a call that waited. Requires that it was not resumed or cancelled. `replies`: one
+  /// for each request of its RemoteWait, none where it had none.
+  [[nodiscard]] Answer resume(std::uint64_t call, std::span<const RemoteReply> replies = {});
   void cancel(std::uint64_t call);
   [[nodiscard]] std::size_t waiting_calls() const { return waiting_.size(); }
 
@@ -115,7 +125,8 @@ class Engine {
   [[nodiscard]] std::optional<Answer> open_object(Call& call);
   [[nodiscard]] Answer call_now(Call& call);
   [[nodiscard]] Answer call_async(const Method& method, std::span<const Bytes> parts,
-                                  std::optional<Bytes> data, std::optional<CommandData> command);
+                                  std::optional<Bytes> data, std::optional<CommandData> command,
+                                  const Caller& caller);
   [[nodiscard]] Answer go_on(std::unique_ptr<Waiting> waiting, int arguments);
   [[nodiscard]] Answer end(Waiting& waiting, Ended ended);
   [[nodiscard]] Answer finish(Generation& generation, Call& call, Ended ended);

@@ -9,6 +9,7 @@
 #include "cacheismo/lua/json.h"
 #include "cacheismo/lua/loading.h"
 #include "cacheismo/lua/original.h"
+#include "cacheismo/lua/remote_library.h"
 
 namespace cacheismo::lua {
 namespace {
@@ -206,9 +207,10 @@ int Generation::pause(lua_State* lua, lua_KContext context, lua_KFunction then) 
   return lua_yieldk(lua, 2, context, then);
 }
 
-std::optional<double> Generation::seconds_slept(lua_State* thread) {
+std::optional<std::int64_t> Generation::wait_of(lua_State* thread, const Call& call) {
   if (lua_gettop(thread) < 2 || lua_touserdata(thread, -2) != &sleep_tag) return std::nullopt;
-  return lua_tonumber(thread, -1);
+  if (call.remote) return call.remote->timeout_ns;
+  return static_cast<std::int64_t>(lua_tonumber(thread, -1) * 1e9);
 }
 
 int Generation::Environment::now(lua_State* lua) {
@@ -362,6 +364,7 @@ void Generation::Environment::fill(lua_State* lua, Generation& generation) {
   set(lua, generation, "now", now);
   set(lua, generation, "json", json);
   set(lua, generation, "type", type);
+  remote::fill(lua, generation);
   original::fill(lua, generation);
 }
 

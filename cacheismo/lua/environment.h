@@ -3,6 +3,7 @@
 //   object.type(name, {version =})      while scripts load      require(name)
 //   object.open(key [, type])           in a call               store.get, set, delete, keys
 //   sleep(seconds), atomically(fn)      in an async method      now(), json(value), type()
+//   getFromServer(...) and its kin, ring: remote_library.h
 //   self:expire(seconds) self:key() self:delete()               of an object
 //
 // What it is not: it holds no state; Generation and its Call do.

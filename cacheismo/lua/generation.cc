@@ -9,6 +9,7 @@
 #include "cacheismo/lua/json.h"
 #include "cacheismo/lua/loading.h"
 #include "cacheismo/lua/original.h"
+#include "cacheismo/lua/remote_library.h"
 
 namespace cacheismo::lua {
 namespace {
@@ -206,6 +207,7 @@ Result<std::shared_ptr<Generation>, std::string> Generation::load(std::span<cons
   const Ended ended = Environment::in_vm(*made->vm_, [&](lua_State* lua) {
     made->tables_ = std::make_unique<StoredTables>(lua);
     Environment::add_methods(lua, *made);
+    remote::make(lua, *made);
     original::make(lua, *made);
     loading.run_all(lua);
   });

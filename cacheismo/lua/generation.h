@@ -46,6 +46,8 @@ class Generation {
     std::uint64_t last_serial = 0;
   };
   [[nodiscard]] OriginalParts& original() { return original_; }
+  /// What remote.lua returns (remote_library.h): a reference.
+  [[nodiscard]] int& remote_helpers() { return remote_helpers_; }
 
   /// Runs `what`, one of the functions below, with `call` inside of the Vm's limits.
   [[nodiscard]] Ended run(Call& call, lua_CFunction what);
@@ -60,11 +62,13 @@ class Generation {
   /// nil.
   [[nodiscard]] bool append_result(lua_State* lua, int index, std::string& out);
 
-  /// How long the sleep() is that a thread has yielded for; nullopt: it yielded for nothing known.
-  [[nodiscard]] static std::optional<double> seconds_slept(lua_State* thread);
+  /// How long a thread that has yielded waits at most, nanoseconds: its sleep(), or the timeout of
+  /// call.remote; nullopt: it yielded for nothing known.
+  [[nodiscard]] static std::optional<std::int64_t> wait_of(lua_State* thread, const Call& call);
   /// Whether the C function that runs in `lua` may let other calls run before it goes on.
   [[nodiscard]] static bool can_pause(lua_State* lua, const Call& call);
-  /// Does so: `return pause(...)`. Afterwards `then` runs on the same stack.
+  /// Does so: `return pause(...)`. Afterwards `then` runs on the same stack. With a RemoteWait in
+  /// the call it waits for the replies to that.
   static int pause(lua_State* lua, lua_KContext context, lua_KFunction then);
 
   /// The version that an object was written with.
@@ -87,6 +91,7 @@ class Generation {
   std::unique_ptr<StoredTables> tables_;
   Call* call_ = nullptr;
   OriginalParts original_;
+  int remote_helpers_ = LUA_NOREF;
   Loading* loading_ = nullptr;  ///< while load() runs
 };
 

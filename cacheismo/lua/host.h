@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cacheismo/base/bytes.h"
 
@@ -83,6 +84,14 @@ struct ItemCopy {
   std::int64_t expiry_unix_seconds = 0;  ///< 0: never
 };
 
+/// A node of the cluster, as its ring knows it.
+struct RingNode {
+  std::string name;
+  std::string address;  ///< "host:port"
+  std::string state;    ///< "joining", "active", "leaving"
+  bool self = false;
+};
+
 enum class Level : std::uint8_t { debug, info, warn, error };
 
 class Host {
@@ -131,6 +140,17 @@ class Host {
     std::uint32_t items = 0;
   };
   virtual Evicted evict_oldest(std::uint64_t bytes, std::uint32_t items_max) = 0;
+
+  // The ring, for scripts that ask other nodes. What stands here is a node's without a cluster.
+  /// The node that a key belongs to (a virtual key: its object); empty: there is no cluster.
+  [[nodiscard]] virtual std::string ring_owner(Bytes) { return {}; }
+  /// Up to `count` different nodes, the owner first, then those that would follow it.
+  [[nodiscard]] virtual std::vector<std::string> ring_owners(Bytes, std::size_t) { return {}; }
+  /// All nodes, by name.
+  [[nodiscard]] virtual std::vector<RingNode> ring_nodes() { return {}; }
+  /// This node's name in the ring.
+  [[nodiscard]] virtual std::string ring_self() { return {}; }
+  [[nodiscard]] virtual std::uint64_t ring_epoch() { return 0; }
 
   /// Nanoseconds since 1970; constant while one call runs.
   [[nodiscard]] virtual std::int64_t wall_ns() = 0;

@@ -137,6 +137,25 @@ class MapHost final : public Host {
     return gone;
   }
 
+  std::string ring_owner(Bytes key) override {
+    const auto names = ring_owners(key, 1);
+    return names.empty() ? "" : names.front();
+  }
+  /// The owner of a key is the node at the number of its bytes, counted around.
+  std::vector<std::string> ring_owners(Bytes key, std::size_t count) override {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < std::min(count, ring.size()); ++i)
+      names.push_back(ring[(key.size() + i) % ring.size()].name);
+    return names;
+  }
+  std::vector<RingNode> ring_nodes() override { return ring; }
+  std::string ring_self() override {
+    for (const RingNode& node : ring)
+      if (node.self) return node.name;
+    return {};
+  }
+  std::uint64_t ring_epoch() override { return epoch; }
+
   std::int64_t wall_ns() override { return now_ns; }
   std::int64_t monotonic_ns() override { return now_ns; }
   std::int64_t stopwatch_ns() override { return stopwatch += stopwatch_step; }
@@ -158,6 +177,8 @@ class MapHost final : public Host {
   Committed next_commit = Committed::done;
   bool refuses_items = false;  ///< no memory for another
   std::uint32_t keys_per_scan = 1'000'000;
+  std::vector<RingNode> ring;  ///< empty: there is no cluster
+  std::uint64_t epoch = 0;
 
  private:
   std::list<MapState> open_;

@@ -3,6 +3,7 @@
 #ifndef CACHEISMO_LUA_ORIGINAL_CASE_H_
 #define CACHEISMO_LUA_ORIGINAL_CASE_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "cacheismo/lua/engine.h"
 #include "cacheismo/lua/map_host.h"
+#include "cacheismo/lua/remote.h"
 #include "cacheismo/lua/test_vm.h"
 
 namespace cacheismo::lua {
@@ -26,7 +28,7 @@ class OriginalScripts {
   OriginalScripts(const std::string& name, const std::string& source)
       : OriginalScripts({Script{.name = name, .source = source}}) {}
 
-  /// What a client would see of `get key`, without the END; "waiting" is resumed.
+  /// What a client would see of `get key`, without the END; what waits is resumed.
   std::string get(const std::string& key, std::optional<Bytes> data = std::nullopt) {
     Bytes rest;
     const Method* method = engine_.find(key, rest);
@@ -50,15 +52,29 @@ class OriginalScripts {
   }
 
   MapHost host;
+  /// What other nodes answer, by "server key"; others fail.
+  std::map<std::string, std::string> elsewhere;
   std::string error;  ///< of loading
   int waits = 0;
 
  private:
+  std::vector<RemoteReply> replies_to(const Answer& answer) const {
+    if (answer.remote == nullptr) return {};
+    std::vector<RemoteReply> replies(answer.remote->requests.size());
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+      const RemoteRequest& request = answer.remote->requests[i];
+      const auto found = elsewhere.find(request.server + " " + request.key);
+      replies[i].code =
+          found == elsewhere.end() ? RemoteReply::Code::refused : RemoteReply::Code::value;
+      if (found != elsewhere.end()) replies[i].value = found->second;
+    }
+    return replies;
+  }
   std::string text(Answer answer) {
     while (answer.is == Answer::Is::waiting) {
       ++waits;
       EXPECT_EQ(host.open_states(), 0u);
-      answer = engine_.resume(answer.call);
+      answer = engine_.resume(answer.call, replies_to(answer));
     }
     EXPECT_EQ(host.open_states(), 0u);
     EXPECT_EQ(engine_.audit(), std::nullopt);

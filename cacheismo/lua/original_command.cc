@@ -4,6 +4,7 @@
 
 #include "cacheismo/lua/command.h"
 #include "cacheismo/lua/original.h"
+#include "cacheismo/lua/remote_library.h"
 
 namespace cacheismo::lua::original {
 namespace {
@@ -155,6 +156,17 @@ int get_multiple_keys(lua_State* lua) {
   return 1;
 }
 
+/// The functions of all scripts (remote_library.h), of whose results the original knew the first.
+int get_from_server(lua_State* lua) {
+  static_cast<void>(command_at(lua, 1));
+  return remote::get_from_server(lua, "Command:getFromServer", remote::Results::first, 2);
+}
+
+int get_in_parallel(lua_State* lua) {
+  static_cast<void>(command_at(lua, 1));
+  return remote::get_in_parallel(lua, "Command:getInParallel", remote::Results::first, 2);
+}
+
 constexpr luaL_Reg methods[] = {
     {"getCommand", get_command},
     {"getKey", get_key},
@@ -176,6 +188,8 @@ constexpr luaL_Reg methods[] = {
     {"writeString", write_string},
     {"hasMultipleKeys", has_multiple_keys},
     {"getMultipleKeys", get_multiple_keys},
+    {"getFromServer", get_from_server},
+    {"getInParallel", get_in_parallel},
 };
 
 }  // namespace

@@ -264,6 +264,65 @@ TEST(Original, AHandlerMayWait) {
   EXPECT_EQ(scripts.waits, 1);
 }
 
+TEST(Original, AValueComesFromAnotherServerAloneOrIsNil) {
+  Scripts scripts({method(R"(
+    local all = {}
+    table.insert(all, command:getFromServer("h1:11211", "a"))
+    local absent, more = command:getFromServer("h2:11211", "a")
+    writeStringAsValue(command, key, all[1] .. tostring(absent) .. tostring(more))
+  )")});
+  scripts.elsewhere["h1:11211 a"] = "x";
+  EXPECT_EQ(scripts.value("t:m:k"), "xnilnil");
+  EXPECT_EQ(scripts.waits, 2);
+}
+
+TEST(Original, ManyValuesComeFromManyServersAsATableForEach) {
+  Scripts scripts({method(R"(
+    local values, more = command:getInParallel({
+      ["h1:11211"] = { "a", "set:count:k" }, ["h2:11211"] = "b", ["h3:11211"] = { "c" } })
+    local lines = {}
+    for server, found in pairs(values) do
+      local count = 0
+      for name, data in pairs(found) do
+        count = count + 1
+        lines[#lines + 1] = server .. " " .. name .. "=" .. data
+      end
+      if count == 0 then lines[#lines + 1] = server .. " nothing" end
+    end
+    table.sort(lines)
+    writeStringAsValue(command, key, table.concat(lines, ",") .. tostring(more))
+  )")});
+  scripts.elsewhere["h1:11211 a"] = "x";
+  scripts.elsewhere["h1:11211 set:count:k"] = "3";
+  scripts.elsewhere["h2:11211 b"] = "y";
+  EXPECT_EQ(scripts.value("t:m:k"),
+            "h1:11211 a=x,h1:11211 set:count:k=3,h2:11211 b=y,h3:11211 nothingnil");
+  EXPECT_EQ(scripts.waits, 1);
+}
+
+TEST(Original, WrongArgumentsForAnotherServerAreCountedFromTheFirst) {
+  Scripts scripts({method("command:getFromServer(...)")});
+  EXPECT_NE(scripts.get("t:m:k::key").find("bad argument #1 to 'getFromServer' (a server is"),
+            std::string::npos);
+  EXPECT_NE(scripts.get("t:m:k:h1").find("bad argument #2 to 'getFromServer'"), std::string::npos);
+  Scripts parallel({method("command:getInParallel(...)")});
+  EXPECT_NE(parallel.get("t:m:k:h1").find("bad argument #1 to 'getInParallel' (a table {server"),
+            std::string::npos);
+}
+
+TEST(Original, ACommandThatWasTakenOverMayAskAnotherServer) {
+  Scripts scripts("proxy.lua", R"(
+    command.get = function(cmd)
+      local value = cmd:getFromServer("h1:11211", cmd:getKey())
+      if value then writeStringAsValue(cmd, cmd:getKey(), value) end
+      cmd:writeString("END\r\n")
+    end
+  )");
+  scripts.elsewhere["h1:11211 a"] = "x";
+  EXPECT_EQ(scripts.run({.verb = Verb::get, .key = "a"}), "VALUE a 0 1\r\nx\r\nEND\r\n");
+  EXPECT_EQ(scripts.run({.verb = Verb::get, .key = "b"}), "END\r\n");
+}
+
 TEST(Original, ADataBlockIsTheLastArgumentAndTheCommandsData) {
   Scripts scripts({method(R"(
     local first, second = ...

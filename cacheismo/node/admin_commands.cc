@@ -91,10 +91,22 @@ void Dispatcher::flush_all(const Command& command, OutputBuffer& out) {
     answer(command, replies::flush_disabled, out);
     return;
   }
-  store::Seconds at = node_.now;
-  if (command.exptime > 0) at = node_.clock.expiry(command.exptime, node_.now);
-  node_.store.flush(at < node_.now ? node_.now : at, node_.now);
+  flush(command.exptime);
   answer(command, replies::ok, out);
+}
+
+void Dispatcher::flush(std::int64_t exptime) {
+  store::Seconds at = node_.now;
+  if (exptime > 0) at = node_.clock.expiry(exptime, node_.now);
+  node_.store.flush(at < node_.now ? node_.now : at, node_.now);
+}
+
+lua::Answer Dispatcher::flush_for_peer(Bytes exptime) {
+  ++node_.counters.cmd_flush;
+  if (!node_.config.flush_enabled)
+    return {.is = lua::Answer::Is::error, .text = "flush_all not allowed"};
+  flush(proto::parse_signed(exptime).value_or(0));
+  return {.is = lua::Answer::Is::value, .text = "OK"};
 }
 
 void Dispatcher::verbosity(const Command& command, OutputBuffer& out) {
@@ -141,6 +153,9 @@ After Dispatcher::stats(const Command& command, OutputBuffer& out, Report& repor
     out.append("STAT sizes_status disabled\r\n");
   } else if (which == "scripts") {
     report = {.kind = Report::Kind::scripts};
+    return After::report;
+  } else if (which == "cluster") {
+    report = {.kind = Report::Kind::cluster};
     return After::report;
   } else if (which == "conns") {
     report = {.kind = Report::Kind::connections};

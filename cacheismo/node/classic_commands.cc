@@ -151,10 +151,13 @@ void Dispatcher::refuse(const Command& command, Outcome why, OutputBuffer& out) 
   }
 }
 
-void Dispatcher::bad_chunk(const Command& command, OutputBuffer& out) {
+bool Dispatcher::bad_chunk(const Command& command, OutputBuffer& out) {
   if (command.data_bytes > 0) {
     const Result<store::Draft, Outcome> draft = begin(command);
-    if (!draft && draft.error() == Outcome::too_large) return refuse(command, draft.error(), out);
+    if (!draft && draft.error() == Outcome::too_large) {
+      refuse(command, draft.error(), out);
+      return true;
+    }
     if (draft) node_.store.abandon(*draft);
   }
   ++node_.counters.cmd_set;
@@ -163,6 +166,7 @@ void Dispatcher::bad_chunk(const Command& command, OutputBuffer& out) {
   } else {
     answer(command, replies::bad_chunk, out);
   }
+  return false;
 }
 
 void Dispatcher::count_cas(Outcome outcome) {
@@ -185,6 +189,14 @@ MultiGet Dispatcher::multi_get(const Command& command) const {
   return how;
 }
 
+std::int64_t Dispatcher::exptime_of(const MultiGet& how) const {
+  if (how.expiry == store::never) return 0;
+  if (how.expiry <= node_.now) return -1;
+  // Relative where that can be said: the other node's calendar may differ.
+  const std::int64_t left = how.expiry.value - node_.now.value;
+  return left <= limits::relative_expiry_seconds_max ? left : node_.clock.unix_seconds(how.expiry);
+}
+
 MultiGetStep Dispatcher::multi_get(const MultiGet& how, Bytes keys, OutputBuffer& out) {
   store::Store& store = node_.store;
   proto::KeyCursor cursor(keys);
@@ -203,7 +215,7 @@ MultiGetStep Dispatcher::multi_get(const MultiGet& how, Bytes keys, OutputBuffer
       if (Bytes rest; const lua::Method* method = method_of(batch[i].bytes, rest)) [[unlikely]] {
         MultiGetStep::Why why = MultiGetStep::Why::full;
         if (how.touch || virtual_get(how, batch[i].bytes, *method, rest, out, why)) continue;
-        return {why, why == MultiGetStep::Why::finished ? keys.size() : used};
+        return {why, why == MultiGetStep::Why::failed ? keys.size() : used};
       }
       // A touch must not happen twice, so room for any value is asked for before it.
       if (!out.cut_room() || (how.touch && !out.reply_room()))
@@ -226,6 +238,7 @@ MultiGetStep Dispatcher::multi_get(const MultiGet& how, Bytes keys, OutputBuffer
     looked_up += count;
     const std::size_t used = keys.size() - cursor.rest().size();
     if (count < keys_ahead) {
+      if (!how.ends) return {MultiGetStep::Why::finished, used};
       if (out.room() < replies::end.size()) return {MultiGetStep::Why::full, used};
       out.append(replies::end);
       return {MultiGetStep::Why::finished, used};

@@ -12,6 +12,7 @@
 
 #include "cacheismo/base/result.h"
 #include "cacheismo/base/units.h"
+#include "cacheismo/cluster/ring.h"
 #include "cacheismo/io/io.h"
 #include "cacheismo/lua/script.h"
 
@@ -42,6 +43,30 @@ struct ScriptConfig {
   bool reload_enabled = false;  ///< --enable-reload: get cacheismo:reload
 };
 
+/// A ring, and where its members can be reached.
+struct RingView {
+  cluster::RingSpec spec;
+  std::vector<io::Address> addresses;  ///< of spec.members, in their order
+};
+
+/// Who says which nodes there are: a ring file, a directory of the cluster, or a test.
+class RingSource {
+ public:
+  /// The text of a failure says where and why.
+  [[nodiscard]] virtual Result<RingView, std::string> read() = 0;
+  /// Whether read() may tell something else than the last time. Cheap: asked each second.
+  [[nodiscard]] virtual bool changed() = 0;
+
+ protected:
+  ~RingSource() = default;
+};
+
+struct ClusterConfig {
+  RingSource* source = nullptr;                ///< outlives the node; null: the node owns every key
+  std::string node_name;                       ///< --node-name: which member of the ring this is
+  Duration timeout = std::chrono::seconds(1);  ///< --cluster-timeout: of one forwarded request
+};
+
 struct Config {
   std::vector<io::Address> listen;  ///< every address to listen on, TCP or unix
   io::ListenOptions listen_options;
@@ -62,6 +87,7 @@ struct Config {
   bool authenticate = false;               ///< -Y was given
   std::vector<Credential> credentials;     ///< of -Y; replaced on SIGHUP
   ScriptConfig scripts;
+  ClusterConfig cluster;
   std::uint64_t object_bytes_max = 16 * MiB;  ///< --object-max; at most a quarter of memory_bytes
 };
 

@@ -5,6 +5,8 @@
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/node/connection_table.h"
+#include "cacheismo/node/peers.h"
+#include "cacheismo/node/routing.h"
 #include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
 
@@ -51,7 +53,13 @@ void Connection::on_received(io::StreamId, Result<io::Received, io::Error> resul
   receiving_ = false;
   if (closing_) return;
   if (!result) {
-    close(result.error() == io::Error::eof ? "normal" : "error");
+    if (result.error() == io::Error::eof && owes()) {
+      // It has said all that it wants to, and hears what is owed to it.
+      close_when_sent_ = true;
+      settle();
+    } else {
+      close(result.error() == io::Error::eof ? "normal" : "error");
+    }
     return;
   }
   NodeState& node = *node_;
@@ -113,11 +121,14 @@ void Connection::on_closed(io::StreamId) {
   if (drafting_) node.store.abandon(draft_);
   if (watching_) node.watchers.remove(slot_);
   if (node.scripts != nullptr) node.scripts->forget(slot_);
+  if (replies_ != nullptr) node.routing->forget(*replies_);
+  replies_.reset();
   output_.clear(node.outputs, node.store);
   input_.clear(node.inputs);
   report_ = {};
   node_ = nullptr;
   node.connections->give(slot_);
+  if (node.draining && node.connections->open() == 0 && node.peers != nullptr) node.peers->stop();
 }
 
 // ---- The stream ---------------------------------------------------------------------------------
@@ -125,19 +136,25 @@ void Connection::on_closed(io::StreamId) {
 void Connection::settle() {
   if (closing_ || sending_) return;
   if (waiting_turn_) return;
+  const bool said = say_replies();
   if (!output_.empty()) {
     send();
     return;
   }
+  // Replies that say nothing have left; what waited for their room goes on.
+  if (said && !input_.empty() && !waits_for_call_ && !close_when_sent_) return wait_for_turn();
   if (watching_) {  // keeps its block: lines gather there; the receive will tell when it leaves
     if (!receiving_) receive();
     return;
   }
   output_.clear(node_->outputs, node_->store);
-  if (!waits_for_call_ && (close_when_sent_ || node_->draining)) {
+  const bool waits = waits_for_call_ || owes();
+  if (!owes() && multiget_left_ == 0) replies_.reset();
+  if (!waits && (close_when_sent_ || node_->draining)) {
     close(close_when_sent_ ? "normal" : "shutdown");
-  } else if (!receiving_ && (!waits_for_call_ || input_.size() < limits::receive_bytes)) {
-    received_early_ = waits_for_call_;
+  } else if (!receiving_ && !close_when_sent_ &&
+             (!waits || input_.size() < limits::receive_bytes)) {
+    received_early_ = waits && !drafting_;
     receive();
   }
 }
@@ -166,8 +183,11 @@ void Connection::wait_for_turn() {
 void Connection::take_turn() {
   if (!in_use() || closing_ || !waiting_turn_) return;
   waiting_turn_ = false;
-  budget_ = node_->config.requests_per_event;
-  run({});
+  if (!sending_ && !waits_for_call_ && !drafting_) {
+    budget_ = node_->config.requests_per_event;
+    say_replies();
+    run({});
+  }
   settle();
 }
 
@@ -191,7 +211,7 @@ void Connection::close(Bytes why) {
 }
 
 void Connection::drain() {
-  if (!closing_ && (watching_ || (!sending_ && !waiting_turn_ && !waits_for_call_)))
+  if (!closing_ && (watching_ || (!sending_ && !waiting_turn_ && !waits_for_call_ && !owes())))
     close("shutdown");
 }
 
@@ -203,7 +223,7 @@ Bytes Connection::state_name() const {
   if (closing_) return "conn_closing";
   if (watching_) return "conn_watch";
   if (sending_) return "conn_mwrite";
-  if (waits_for_call_) return "conn_io_queue";
+  if (waits_for_call_ || owes()) return "conn_io_queue";
   if (drafting_) return "conn_nread";
   if (swallow_ > 0) return "conn_swallow";
   return waiting_turn_ ? "conn_parse_cmd" : "conn_read";
@@ -211,19 +231,22 @@ Bytes Connection::state_name() const {
 
 std::optional<std::string> Connection::audit() const {
   if (!in_use()) {
-    if (output_.leased() || input_.capacity() > 0 || report_.active())
+    if (output_.leased() || input_.capacity() > 0 || report_.active() || replies_ != nullptr)
       return "connection: a free slot holds memory";
     return std::nullopt;
   }
   if (closing_) return std::nullopt;
-  if (!receiving_ && !sending_ && !waiting_turn_ && !watching_ && !waits_for_call_)
+  if (!receiving_ && !sending_ && !waiting_turn_ && !watching_ && !waits_for_call_ && !owes())
     return "connection: nothing is outstanding and nothing is waited for";
   if (received_early_ && !receiving_) return "connection: an early receive that is not there";
   const bool early = received_early_;
-  if (sending_ && receiving_ && !watching_ && !early)
+  if (sending_ && receiving_ && !watching_ && !early && !drafting_)
     return "connection: receives while output waits";
-  if (receiving_ && !watching_ && !early && output_.leased())
+  if (receiving_ && !watching_ && !early && !drafting_ && output_.leased())
     return "connection: holds an output block without output";
+  if (replies_ != nullptr) {
+    if (auto broken = replies_->audit()) return broken;
+  }
   if (sending_ && output_.empty()) return "connection: sends nothing";
   if (drafting_ && input_.empty()) return "connection: a draft without its command line";
   if (drafting_ && draft_received_ >= draft_total_ + sizeof(draft_end_))

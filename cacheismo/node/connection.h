@@ -9,13 +9,15 @@
 //
 //  1. At any moment exactly one of these holds: an operation is outstanding, the connection waits
 //     in the table's turn queue, it is a watcher with nothing to say, a method that it called waits
-//     (Scripts), or it is closing.
+//     (Scripts), a reply is owed by another node (Routing), or it is closing.
 //  2. Nothing is received while output waits, so a client that does not read is not read from; but
-//     for one receive that was begun while a method waited, to see the client leave. What that
-//     brings is kept, and no draft begins before it has come.
+//     for one receive that was begun while a method waited or a reply was owed. What that brings
+//     is kept or executed, and no draft begins before it has come.
 //  3. Requests are executed where the Io has put them; what cannot be executed yet is copied into
 //     the InputBuffer. An idle connection holds neither input nor output block.
-//  4. While a value is drafted, the input buffer holds exactly its command line, which is parsed
+//  4. A request that another node answers does not hold up those behind it: as long as its reply is
+//     owed, theirs are put behind it in the ReplyQueue, and requests are received and executed.
+//  5. While a value is drafted, the input buffer holds exactly its command line, which is parsed
 //     again at the end: the connection itself keeps nothing of a command.
 //
 // What it is not: it knows no verb but those that have a data block. At most 256 bytes (asserted).
@@ -25,6 +27,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -34,6 +37,7 @@
 #include "cacheismo/node/input_buffer.h"
 #include "cacheismo/node/node_state.h"
 #include "cacheismo/node/output_buffer.h"
+#include "cacheismo/node/reply_queue.h"
 #include "cacheismo/node/report.h"
 
 namespace cacheismo::node {
@@ -54,6 +58,13 @@ class Connection final : public io::StreamEvents {
   void drain();
   /// The method that this connection waited for has ended: its request is executed again.
   void call_finished();
+  /// Another node's reply is here, and nothing is owed before it.
+  void reply_arrived();
+  /// Requires that a reply is owed.
+  [[nodiscard]] ReplyQueue& replies() {
+    CHECK(replies_ != nullptr);
+    return *replies_;
+  }
   /// Sends what a watcher has gathered.
   void flush_watch();
 
@@ -113,6 +124,23 @@ class Connection final : public io::StreamEvents {
   std::size_t step_keys(Bytes keys, std::size_t line_left, Stop& why);
   std::size_t step_login(Bytes in, Stop& why);
 
+  // connection_routing.cc: requests that other nodes answer
+  [[nodiscard]] bool owes() const { return replies_ != nullptr && !replies_->empty(); }
+  [[nodiscard]] ReplyQueue& reply_queue();
+  /// Puts what was appended behind `mark` behind what is owed.
+  void hold_back(const OutputBuffer::Mark& mark, std::uint32_t group);
+  /// Moves what is owed no more into the output. True: something was.
+  bool say_replies();
+  /// Has another node answer, if the command is not for this one. False: it is.
+  bool route(const proto::Command& command, Bytes data);
+  /// The same for a value that has arrived in parts, whose draft is given up then.
+  bool route_draft(const proto::Command& command);
+  /// The value was refused: where another node owns the key, that forgets the old one.
+  void forget_at_owner(const proto::Command& command);
+  std::size_t step_keys_routed(Bytes keys, std::size_t line_left, Stop& why);
+  bool look_up_routed(Bytes key, Stop& why, bool& ended);
+  void flush_everywhere(const proto::Command& command);
+
   // connection_draft.cc: values that arrive in parts
   void start_draft(Bytes& from);
   void feed_draft(Bytes& from);
@@ -130,11 +158,13 @@ class Connection final : public io::StreamEvents {
   InputBuffer input_;
   OutputBuffer output_;
   Report report_;
-  MultiGet multiget_;                ///< of the multi-get in progress
-  std::uint32_t multiget_left_ = 0;  ///< bytes of its line that are still to be done; 0: none
-  std::uint64_t swallow_ = 0;        ///< bytes to be dropped as they arrive
-  std::uint64_t need_ = 0;           ///< bytes that the request at the front has in all, if known
-  std::uint32_t budget_ = 0;         ///< requests left in this turn
+  std::unique_ptr<ReplyQueue> replies_;  ///< null: no request was forwarded since it was idle
+  MultiGet multiget_;                    ///< of the multi-get in progress
+  std::uint32_t multiget_left_ = 0;      ///< bytes of its line that are still to be done; 0: none
+  std::uint32_t multiget_group_ = 0;     ///< of its replies in the queue; 0: none was forwarded yet
+  std::uint64_t swallow_ = 0;            ///< bytes to be dropped as they arrive
+  std::uint64_t need_ = 0;    ///< bytes that the request at the front has in all, if known
+  std::uint32_t budget_ = 0;  ///< requests left in this turn
 
   store::Draft draft_;
   std::uint32_t draft_line_ = 0;         ///< bytes of its command line
@@ -149,7 +179,7 @@ class Connection final : public io::StreamEvents {
   bool sending_ : 1 = false;    ///< a send is outstanding
   bool waiting_turn_ : 1 = false;
   bool waits_for_call_ : 1 = false;   ///< the request at the front has called a method that waits
-  bool received_early_ : 1 = false;   ///< the outstanding receive was begun meanwhile
+  bool received_early_ : 1 = false;   ///< the outstanding receive was begun with that, or owing
   bool closing_ : 1 = false;          ///< close() was called on the stream
   bool close_when_sent_ : 1 = false;  ///< no further request is executed
   bool authenticated_ : 1 = false;

@@ -117,12 +117,17 @@ void Connection::finish_draft() {
   drafting_ = false;
   if (budget_ > 0) --budget_;
   Dispatcher dispatcher(node);
-  if (draft_end_[0] == '\r' && draft_end_[1] == '\n') {
-    dispatcher.commit(command, draft_, output_);
-  } else {
+  const bool owing = owes();
+  const OutputBuffer::Mark mark = output_.mark();
+  bool refused = false;
+  if (draft_end_[0] != '\r' || draft_end_[1] != '\n') {
     node.store.abandon(draft_);
-    dispatcher.bad_chunk(command, output_);
+    refused = dispatcher.bad_chunk(command, output_);
+  } else if (!route_draft(command)) {
+    dispatcher.commit(command, draft_, output_);
   }
+  if (owing) hold_back(mark, 0);
+  if (refused) forget_at_owner(command);
   input_.clear(node.inputs);
 }
 
@@ -134,7 +139,11 @@ void Connection::give_up_draft(Outcome why) {
   const proto::Parsed parsed = node.parser.parse(input_.bytes());
   CHECK(parsed.kind == proto::Parsed::Kind::command);
   output_.lease(node.outputs);
+  const bool owing = owes();
+  const OutputBuffer::Mark mark = output_.mark();
   Dispatcher(node).refuse(node.parser.command(), why, output_);
+  if (owing) hold_back(mark, 0);
+  forget_at_owner(node.parser.command());
   swallow_ = std::uint64_t{draft_total_} + sizeof(draft_end_) - draft_received_;
   input_.clear(node.inputs);
 }

@@ -34,6 +34,10 @@ bool has_data_block(Verb verb) {
 
 bool is_multi_get(Verb verb) { return verb <= Verb::gats; }
 
+bool needs_silence(Verb verb) {
+  return verb == Verb::stats || verb == Verb::lru_crawler || verb == Verb::watch;
+}
+
 static_assert(static_cast<int>(Verb::gats) == 3 && static_cast<int>(Verb::set) == 4);
 static_assert(static_cast<int>(Verb::cas) == 9);
 
@@ -111,7 +115,11 @@ Connection::Consumed Connection::consume(Bytes in) {
   std::size_t ahead = 0;  // bytes whose keys have been looked at
   Consumed done;
   while (!in.empty()) {
+    const bool owing = owes();
+    const OutputBuffer::Mark mark = owing ? output_.mark() : OutputBuffer::Mark{};
     const std::size_t used = step(in, done.why);
+    if (owing) [[unlikely]]
+      hold_back(mark, 0);
     in.remove_prefix(used);
     if (used == 0 || done.why == Stop::wait) break;
     done.why = Stop::need_more;
@@ -163,7 +171,7 @@ std::size_t Connection::step(Bytes in, Stop& why) {
     if (!keys.empty() && keys.back() == '\r') keys.remove_suffix(1);
     return step_keys(keys, left, why);
   }
-  if (!output_.reply_room()) {
+  if (!output_.reply_room() || (owes() && replies_->full())) {
     why = Stop::wait;
     return 0;
   }
@@ -219,10 +227,18 @@ std::size_t Connection::step_command(Bytes in, const Parsed& parsed, Stop& why) 
   }
   if (is_multi_get(command.verb)) {
     multiget_ = dispatcher.multi_get(command);
+    multiget_group_ = 0;
     const auto before = static_cast<std::size_t>(command.keys.data() - in.data());
     return before + step_keys(command.keys, parsed.consumed - before, why);
   }
   if (has_data_block(command.verb)) return step_value(in, parsed, why);
+  // What says more than one reply, or goes on for long, comes behind everything that is owed.
+  if (owes() && needs_silence(command.verb)) {
+    ++budget_;
+    why = Stop::wait;
+    return 0;
+  }
+  if (node_->routing != nullptr && route(command, {})) return parsed.consumed;
   switch (dispatcher.execute(command, !output_.empty(), output_, report_)) {
     case After::go_on:
     case After::report: break;
@@ -245,8 +261,9 @@ std::size_t Connection::step_command(Bytes in, const Parsed& parsed, Stop& why) 
 }
 
 std::size_t Connection::step_keys(Bytes keys, std::size_t line_left, Stop& why) {
+  if (node_->routing != nullptr) return step_keys_routed(keys, line_left, why);
   const MultiGetStep done = Dispatcher(*node_).multi_get(multiget_, keys, output_);
-  if (done.why == MultiGetStep::Why::finished) {
+  if (done.why == MultiGetStep::Why::finished || done.why == MultiGetStep::Why::failed) {
     multiget_left_ = 0;
     return line_left;
   }
@@ -265,14 +282,16 @@ std::size_t Connection::step_value(Bytes in, const Parsed& parsed, Stop& why) {
     const auto length = static_cast<std::size_t>(command.data_bytes);
     const Bytes value = in.substr(parsed.consumed, length);
     if (in.substr(parsed.consumed + length, line_end.size()) == line_end) {
-      if (dispatcher.put(command, value, output_) == After::waiting) {
+      if (node_->routing != nullptr && route(command, value)) {
+        // another node has it
+      } else if (dispatcher.put(command, value, output_) == After::waiting) {
         waits_for_call_ = true;
         ++budget_;
         why = Stop::wait;
         return 0;
       }
-    } else {
-      dispatcher.bad_chunk(command, output_);
+    } else if (dispatcher.bad_chunk(command, output_)) {
+      forget_at_owner(command);
     }
     return static_cast<std::size_t>(whole);
   }
@@ -288,6 +307,7 @@ std::size_t Connection::step_value(Bytes in, const Parsed& parsed, Stop& why) {
     if (!draft) {
       --budget_;
       dispatcher.refuse(command, draft.error(), output_);
+      forget_at_owner(command);
       swallow_ = command.data_bytes + line_end.size();
       return parsed.consumed;
     }

@@ -34,12 +34,14 @@ namespace cacheismo::node {
 struct MultiGet {
   bool with_cas = false;
   bool touch = false;
+  bool ends = true;       ///< END follows the last key
   store::Seconds expiry;  ///< of touch
 };
 
 struct MultiGetStep {
   enum class Why : std::uint8_t {
-    finished,   ///< END was appended
+    finished,   ///< every key was looked up, and END appended
+    failed,     ///< a line of error was appended, which ends the reply
     full,       ///< the output has no room for the next value
     turn_over,  ///< limits::multiget_keys_per_turn were looked up
     waiting,    ///< the method that the next key names waits: ask again when it has finished
@@ -75,11 +77,15 @@ class Dispatcher {
   void refuse(const proto::Command& command, store::Outcome why, OutputBuffer& out);
   /// The data block did not end in \r\n. True: it would have been too large anyway, and was refused
   /// for that.
-  void bad_chunk(const proto::Command& command, OutputBuffer& out);
+  bool bad_chunk(const proto::Command& command, OutputBuffer& out);
+  /// The value of a draft, which is given up.
+  [[nodiscard]] std::string take_data(const proto::Command& command, store::Draft draft);
 
   // ---- Everything else --------------------------------------------------------------------------
 
   [[nodiscard]] MultiGet multi_get(const proto::Command& command) const;
+  /// The expiry of a gat as a client would write it, for another node.
+  [[nodiscard]] std::int64_t exptime_of(const MultiGet& how) const;
   /// Looks up the keys in `keys` (each checked, space-separated) in order.
   [[nodiscard]] MultiGetStep multi_get(const MultiGet& how, Bytes keys, OutputBuffer& out);
 
@@ -115,6 +121,8 @@ class Dispatcher {
   [[nodiscard]] store::PutRule meta_put_rule(const proto::Command& command) const;
   void reply_meta_put(const proto::Command& command, store::PutResult& result, OutputBuffer& out);
   [[nodiscard]] After meta_get(const proto::Command& command, OutputBuffer& out);
+  /// The mg of another node whose client said get, gat or touch.
+  void plain_get(const proto::Command& command, OutputBuffer& out);
   void meta_delete(const proto::Command& command, OutputBuffer& out);
   void meta_arithmetic(const proto::Command& command, OutputBuffer& out);
   void meta_debug(const proto::Command& command, OutputBuffer& out);
@@ -123,7 +131,12 @@ class Dispatcher {
   // virtual_keys.cc
   /// What `key` names; null: it is an ordinary key. `rest` becomes what follows TYPE:METHOD.
   [[nodiscard]] const lua::Method* method_of(Bytes key, Bytes& rest) const;
-  [[nodiscard]] lua::Answer call(const lua::Method& method, Bytes rest, std::optional<Bytes> data);
+  [[nodiscard]] lua::Answer call(const lua::Method& method, Bytes rest, std::optional<Bytes> data,
+                                 const lua::Caller& caller = {});
+  /// What the other node that has sent a meta command says of whoever waits for it.
+  [[nodiscard]] lua::Caller caller_of(const proto::Command& command) const;
+  /// A key of `cluster:`, `rest` what follows that.
+  [[nodiscard]] lua::Answer call_cluster(Bytes rest);
   /// Requires reply_room(). True: go on with the next key; else `why` says what is next.
   bool virtual_get(const MultiGet& how, Bytes key, const lua::Method& method, Bytes rest,
                    OutputBuffer& out, MultiGetStep::Why& why);
@@ -135,7 +148,6 @@ class Dispatcher {
   [[nodiscard]] const lua::Method* method_of_put(const proto::Command& command, Bytes& rest) const;
   void virtual_commit(const proto::Command& command, const lua::Method& method, Bytes rest,
                       store::Draft draft, OutputBuffer& out);
-  [[nodiscard]] std::string take_data(const proto::Command& command, store::Draft draft);
   /// Text that goes to the client as it is.
   void append_raw(Bytes text, OutputBuffer& out);
   void append_text(Bytes text, OutputBuffer& out);
@@ -149,6 +161,9 @@ class Dispatcher {
 
   // admin_commands.cc
   void flush_all(const proto::Command& command, OutputBuffer& out);
+  void flush(std::int64_t exptime);
+  /// What `cluster:flush:EXPTIME` does at a node that another one tells of a flush_all.
+  [[nodiscard]] lua::Answer flush_for_peer(Bytes exptime);
   void verbosity(const proto::Command& command, OutputBuffer& out);
   void memory_limit(const proto::Command& command, OutputBuffer& out);
   [[nodiscard]] After stats(const proto::Command& command, OutputBuffer& out, Report& report);

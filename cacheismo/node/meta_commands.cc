@@ -4,6 +4,7 @@
 // `q` hides the ordinary success (mg: the miss); failures and errors still appear.
 
 #include "cacheismo/node/dispatcher.h"
+#include "cacheismo/node/routing.h"
 #include "cacheismo/proto/replies.h"
 #include "cacheismo/proto/reply_format.h"
 
@@ -92,6 +93,12 @@ After Dispatcher::meta_get(const Command& command, OutputBuffer& out) {
   const Meta& meta = command.meta;
   if (Bytes rest; const lua::Method* method = method_of(command.key, rest)) [[unlikely]]
     return virtual_meta_get(command, *method, rest, out);
+  if (node_.routing != nullptr) {
+    if (const auto hop = Routing::hop_of(command); hop && hop->plain) {
+      plain_get(command, out);
+      return After::go_on;
+    }
+  }
   store::MetaGetRule rule;
   rule.bump = !meta.has('u');
   rule.last_access = meta.has('l');
@@ -138,6 +145,34 @@ After Dispatcher::meta_get(const Command& command, OutputBuffer& out) {
   out.advance_to(proto::put_meta_value_line(out.cursor(), meta, MetaEcho::hit, facts));
   append_value(got.item, out);
   return After::go_on;
+}
+
+void Dispatcher::plain_get(const Command& command, OutputBuffer& out) {
+  const Meta& meta = command.meta;
+  const store::Key key = node_.store.key(command.key);
+  Counters& counters = node_.counters;
+  std::optional<store::ItemView> item =
+      meta.ttl ? node_.store.touch(key, *expiry_of(meta.ttl), node_.now)
+               : node_.store.get(key, node_.now);
+  if (item && item->is_object() && meta.has('v')) item.reset();
+  if (meta.ttl) {
+    ++counters.cmd_touch;
+    ++(item ? counters.touch_hits : counters.touch_misses);
+  } else {
+    ++counters.cmd_get;
+    ++(item ? counters.get_hits : counters.get_misses);
+  }
+  if (node_.observed()) [[unlikely]]
+    observe_get(command.key, item.has_value(), item ? item->value_bytes() : 0);
+  MetaFacts facts;
+  facts.key = command.key;
+  if (!item) return append_line("EN", meta, MetaEcho::name_only, facts, out);
+  if (meta.has('c')) facts.cas = cas_of(*item);
+  facts.value_bytes = item->value_bytes();
+  facts.client_flags = item->client_flags();
+  if (!meta.has('v')) return append_line("HD", meta, MetaEcho::hit, facts, out);
+  out.advance_to(proto::put_meta_value_line(out.cursor(), meta, MetaEcho::hit, facts));
+  append_value(*item, out);
 }
 
 // ---- md, ma, me ---------------------------------------------------------------------------------

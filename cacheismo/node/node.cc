@@ -7,6 +7,8 @@
 #include "cacheismo/base/limits.h"
 #include "cacheismo/node/connection_table.h"
 #include "cacheismo/node/node_state.h"
+#include "cacheismo/node/peers.h"
+#include "cacheismo/node/routing.h"
 #include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
 
@@ -35,6 +37,9 @@ class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
       : state_(config, io, log, arena), table_(config.idle_timeout > Duration::zero()) {
     state_.connections = &table_;
     state_.turns = this;
+    if (config.scripts.source != nullptr || config.cluster.source != nullptr)
+      state_.peers = &peers_.emplace(state_);
+    if (config.cluster.source != nullptr) state_.routing = &routing_.emplace(state_, *peers_);
     if (config.scripts.source != nullptr) state_.scripts = &scripts_.emplace(state_, script_heap);
   }
   ~Impl() {
@@ -65,6 +70,8 @@ class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
 
   NodeState state_;
   ConnectionTable table_;
+  std::optional<Peers> peers_;
+  std::optional<Routing> routing_;
   std::optional<Scripts> scripts_;
   std::vector<Listener> listeners_;
   std::vector<std::uint32_t> turns_;  ///< scratch of take_turns()
@@ -89,6 +96,9 @@ Result<void, std::string> Node::Impl::start() {
   state_.begin_event();
   if (state_.scripts != nullptr) {
     if (auto loaded = state_.scripts->load(); !loaded) return failure("scripts: " + loaded.error());
+  }
+  if (state_.routing != nullptr) {
+    if (auto loaded = state_.routing->load(); !loaded) return failure("ring: " + loaded.error());
   }
   for (const io::Address& address : state_.config.listen) {
     const auto listener = io.listen(address, state_.config.listen_options, *this);
@@ -122,6 +132,7 @@ void Node::Impl::stop(Stop how) {
     if (accept_timer_ != io::TimerId{}) state_.io.cancel_timer(accept_timer_);
     tick_timer_ = accept_timer_ = {};
   }
+  if (table_.open() == 0 && state_.peers != nullptr) state_.peers->stop();
   for (std::uint32_t slot = 0; slot < table_.slots(); ++slot) {
     Connection& connection = table_.at(slot);
     if (!connection.in_use()) continue;
@@ -135,6 +146,7 @@ void Node::Impl::stop(Stop how) {
 
 bool Node::Impl::stopped() const {
   if (!state_.draining || table_.open() > 0 || state_.turn_timer != io::TimerId{}) return false;
+  if (state_.peers != nullptr && !state_.peers->stopped()) return false;
   return std::none_of(listeners_.begin(), listeners_.end(),
                       [](const Listener& listener) { return listener.accepting; });
 }
@@ -230,6 +242,7 @@ void Node::Impl::tick() {
   flush_watchers();
   bool busy = state_.store.maintain({.items = limits::upkeep_items}, state_.now);
   busy |= cut_slowest_reader();
+  if (state_.routing != nullptr) state_.routing->refresh_if_due();
   if (state_.scripts != nullptr) busy |= state_.scripts->maintain();
   tick_timer_ = state_.io.set_timer(
       state_.io.now().monotonic + (busy ? limits::busy_upkeep_interval : limits::upkeep_interval),
@@ -281,6 +294,12 @@ std::optional<std::string> Node::Impl::audit() const {
   if (scripts_) {
     if (auto broken = scripts_->audit()) return broken;
   }
+  if (peers_) {
+    if (auto broken = peers_->audit()) return broken;
+  }
+  if (routing_) {
+    if (auto broken = routing_->audit()) return broken;
+  }
   std::size_t outputs = 0;
   std::size_t inputs = 0;
   for (std::uint32_t slot = 0; slot < table_.slots(); ++slot) {
@@ -322,6 +341,11 @@ std::optional<Stop> Node::shutdown_requested() const { return impl_->state().shu
 Result<void, std::string> Node::reload_scripts() {
   CHECK(impl_->state().scripts != nullptr);
   return impl_->state().scripts->load();
+}
+
+Result<void, std::string> Node::reload_ring() {
+  CHECK(impl_->state().routing != nullptr);
+  return impl_->state().routing->load();
 }
 
 void Node::replace_credentials(std::vector<Credential> credentials) {

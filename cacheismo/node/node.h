@@ -45,8 +45,8 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  /// Loads the scripts and listens on every address of the config. On failure nothing stays open
-  /// and the text says which script or address, and why.
+  /// Loads the scripts and the ring, and listens on every address of the config. On failure nothing
+  /// stays open and the text says which script, ring or address, and why.
   [[nodiscard]] Result<void, std::string> start();
 
   /// Where it really listens, in the order of the config.
@@ -62,6 +62,10 @@ class Node {
   /// Reads the scripts again (SIGHUP). On a failure those that run go on, and the text says file
   /// and line. Requires config.scripts.source.
   [[nodiscard]] Result<void, std::string> reload_scripts();
+
+  /// Reads the ring again (SIGHUP). On a failure the old one stays, and the text says why. Requires
+  /// config.cluster.source.
+  [[nodiscard]] Result<void, std::string> reload_ring();
 
   /// New credentials (SIGHUP); connections that are already in stay in.
   void replace_credentials(std::vector<Credential> credentials);

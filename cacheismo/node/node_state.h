@@ -27,6 +27,8 @@
 namespace cacheismo::node {
 
 class ConnectionTable;
+class Peers;
+class Routing;
 class Scripts;
 
 struct NodeState {
@@ -68,6 +70,8 @@ struct NodeState {
   Watchers watchers;
   ConnectionTable* connections = nullptr;
   Scripts* scripts = nullptr;        ///< null: no key is virtual
+  Peers* peers = nullptr;            ///< null: nothing here speaks to another node
+  Routing* routing = nullptr;        ///< null: every key is answered here
   io::TimerEvents* turns = nullptr;  ///< takes the queued turns when turn_timer fires
   io::TimerId turn_timer;            ///< 0: no turn is queued
   bool draining = false;             ///< stop() was called

@@ -1,6 +1,7 @@
 #include "cacheismo/node/output_buffer.h"
 
 #include <algorithm>
+#include <array>
 
 namespace cacheismo::node {
 namespace {
@@ -35,6 +36,35 @@ void OutputBuffer::append_copy(Bytes bytes) {
   std::memcpy(copy, bytes.data(), bytes.size());
   block_->cuts[block_->cut_end++] = {block_->end, {}, bytes.size(), copy};
   block_->pinned_bytes += bytes.size();
+}
+
+std::string OutputBuffer::take_back(const Mark& mark, store::Store& store) {
+  std::string text;
+  text.reserve(block_->end - mark.end + (block_->pinned_bytes - mark.pinned_bytes));
+  std::uint32_t at = mark.end;
+  for (std::uint32_t i = mark.cut_end; i < block_->cut_end; ++i) {
+    const Cut& cut = block_->cuts[i];
+    text.append(block_->bytes + at, cut.at - at);
+    at = cut.at;
+    if (cut.copy != nullptr) {
+      text.append(cut.copy, cut.value_bytes);
+    } else {
+      const std::size_t value_at = text.size();
+      text.resize(value_at + cut.value_bytes);
+      std::array<Bytes, 16> views;
+      for (std::uint64_t offset = 0; offset < cut.value_bytes;) {
+        const std::size_t count = store.views(cut.pin, offset, views);
+        for (std::size_t v = 0; v < count; ++v)
+          offset += views[v].copy(text.data() + value_at + offset, views[v].size());
+      }
+    }
+    release(cut, store);
+  }
+  text.append(block_->bytes + at, block_->end - at);
+  block_->end = mark.end;
+  block_->cut_end = mark.cut_end;
+  block_->pinned_bytes = mark.pinned_bytes;
+  return text;
 }
 
 std::size_t OutputBuffer::views(const store::Store& store, std::span<Bytes> out) const {

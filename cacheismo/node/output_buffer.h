@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/check.h"
@@ -97,6 +98,17 @@ class OutputBuffer {
   void append_copy(Bytes bytes);
   /// The value follows what has been appended so far. Requires cut_room() and value_bytes > 0.
   void append_pinned(store::Pin pin, std::uint64_t value_bytes);
+
+  /// A place in the output. What is appended behind it can be taken back until it is offered to a
+  /// send.
+  struct Mark {
+    std::uint32_t end = 0;
+    std::uint32_t cut_end = 0;
+    std::uint64_t pinned_bytes = 0;
+  };
+  [[nodiscard]] Mark mark() const { return {block_->end, block_->cut_end, block_->pinned_bytes}; }
+  /// Removes what was appended behind `mark`, and returns it.
+  [[nodiscard]] std::string take_back(const Mark& mark, store::Store& store);
 
   // ---- Sending ----------------------------------------------------------------------------------
 

@@ -1,11 +1,14 @@
 #include "cacheismo/node/report.h"
 
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "cacheismo/node/connection_table.h"
 #include "cacheismo/node/node_state.h"
+#include "cacheismo/node/peers.h"
+#include "cacheismo/node/routing.h"
 #include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
 #include "cacheismo/proto/reply_format.h"
@@ -154,6 +157,66 @@ ReportStep continue_items(NodeState& node, Report& report, OutputBuffer& out) {
   }
 }
 
+/// The lines about one peer.
+constexpr std::size_t peer_lines_bytes_max = 20 * 128;
+
+const char* name_of(cluster::Circuit::State state) {
+  switch (state) {
+    case cluster::Circuit::State::closed: return "closed";
+    case cluster::Circuit::State::open: return "open";
+    case cluster::Circuit::State::half_open: break;
+  }
+  return "half_open";
+}
+
+void append_routing(const Routing& routing, OutputBuffer& out) {
+  const RoutingCounters& counters = routing.counters();
+  const auto self = routing.self();
+  out.append(
+      fmt::format("STAT epoch {}\r\nSTAT hashing {}\r\nSTAT self {}\r\nSTAT members {}\r\n"
+                  "STAT forwarded {}\r\nSTAT answered {}\r\nSTAT failed {}\r\nSTAT retried {}\r\n"
+                  "STAT wrong_owner_sent {}\r\nSTAT wrong_owner_received {}\r\n"
+                  "STAT rings_taken {}\r\nSTAT rings_refused {}\r\n",
+                  routing.ring().epoch(), cluster::to_string(routing.ring().hashing()),
+                  self ? routing.ring().members()[*self].name : "none",
+                  routing.ring().members().size(), counters.forwarded, counters.answered,
+                  counters.failed, counters.retried, counters.wrong_owner_sent,
+                  counters.wrong_owner_received, counters.rings_taken, counters.rings_refused));
+}
+
+void append_peer(const PeerStats& peer, OutputBuffer& out) {
+  const std::string name = io::to_string(peer.address);
+  std::string lines = fmt::format(
+      "STAT {0}:circuit {1}\r\nSTAT {0}:connections {2}\r\nSTAT {0}:in_flight {3}\r\n"
+      "STAT {0}:queued_bytes {4}\r\nSTAT {0}:calls {5}\r\nSTAT {0}:replies {6}\r\n"
+      "STAT {0}:late_replies {7}\r\nSTAT {0}:bytes_sent {8}\r\nSTAT {0}:bytes_received {9}\r\n",
+      name, name_of(peer.circuit), peer.connections, peer.in_flight, peer.queued_bytes,
+      peer.counters.calls, peer.counters.replies, peer.counters.late_replies,
+      peer.counters.bytes_sent, peer.counters.bytes_received);
+  for (std::size_t kind = 0; kind < cluster::failure_kinds; ++kind) {
+    if (peer.counters.failures[kind] == 0) continue;
+    lines += fmt::format("STAT {}:{} {}\r\n", name,
+                         cluster::to_string(static_cast<cluster::Failure>(kind)),
+                         peer.counters.failures[kind]);
+  }
+  out.append(lines);
+}
+
+/// The cursor: 0 the ring and the forwarding, then one step for each peer.
+ReportStep continue_cluster(NodeState& node, Report& report, OutputBuffer& out) {
+  if (report.cursor == 0) {
+    if (node.routing != nullptr) append_routing(*node.routing, out);
+    report.cursor = 1;
+  }
+  if (node.peers == nullptr) return ReportStep::ended;
+  const std::vector<PeerStats> peers = node.peers->stats();
+  for (; report.cursor <= peers.size(); ++report.cursor) {
+    if (out.room() < peer_lines_bytes_max) return ReportStep::full;
+    append_peer(peers[report.cursor - 1], out);
+  }
+  return ReportStep::ended;
+}
+
 }  // namespace
 
 ReportStep continue_report(NodeState& node, Report& report, OutputBuffer& out) {
@@ -165,6 +228,7 @@ ReportStep continue_report(NodeState& node, Report& report, OutputBuffer& out) {
       case Report::Kind::prefixes:
         if (!node.prefixes.dump(report.cursor, out)) step = ReportStep::full;
         break;
+      case Report::Kind::cluster: step = continue_cluster(node, report, out); break;
       case Report::Kind::scripts: step = continue_scripts(node, report, out); break;
       default: step = continue_items(node, report, out); break;
     }

@@ -28,6 +28,7 @@ struct Report {
     connections,
     prefixes,
     scripts,
+    cluster,
     cachedump,
     metadump,
     mgdump

@@ -6,6 +6,7 @@
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
 #include "cacheismo/node/node_state.h"
+#include "cacheismo/node/routing.h"
 
 namespace cacheismo::node {
 namespace {
@@ -165,6 +166,39 @@ std::uint64_t ScriptHost::scan(Bytes prefix, std::uint64_t cursor, std::uint32_t
 lua::Host::Evicted ScriptHost::evict_oldest(std::uint64_t bytes, std::uint32_t items_max) {
   const store::Dropped dropped = node_.store.drop_oldest(bytes, items_max, node_.now);
   return {.bytes = dropped.bytes, .items = dropped.items};
+}
+
+// ---- The ring -----------------------------------------------------------------------------------
+
+std::string ScriptHost::ring_owner(Bytes key) {
+  if (node_.routing == nullptr) return {};
+  const cluster::Ring& ring = node_.routing->ring();
+  std::string made;
+  return ring.members()[ring.owner(node_.routing->placed_by(key, made))].name;
+}
+
+std::vector<std::string> ScriptHost::ring_owners(Bytes key, std::size_t count) {
+  if (node_.routing == nullptr) return {};
+  const cluster::Ring& ring = node_.routing->ring();
+  std::vector<std::uint32_t> members(std::min(count, ring.members().size()));
+  std::string made;
+  members.resize(ring.owners(node_.routing->placed_by(key, made), members));
+  std::vector<std::string> names;
+  for (const std::uint32_t member : members) names.push_back(ring.members()[member].name);
+  return names;
+}
+
+std::vector<lua::RingNode> ScriptHost::ring_nodes() {
+  if (node_.routing == nullptr) return {};
+  return node_.routing->nodes();
+}
+
+std::string ScriptHost::ring_self() {
+  return node_.routing == nullptr ? std::string() : node_.config.cluster.node_name;
+}
+
+std::uint64_t ScriptHost::ring_epoch() {
+  return node_.routing == nullptr ? 0 : node_.routing->ring().epoch();
 }
 
 // ---- Time and the log ---------------------------------------------------------------------------

@@ -40,6 +40,12 @@ class ScriptHost final : public lua::Host {
 
   Evicted evict_oldest(std::uint64_t bytes, std::uint32_t items_max) override;
 
+  std::string ring_owner(Bytes key) override;
+  std::vector<std::string> ring_owners(Bytes key, std::size_t count) override;
+  std::vector<lua::RingNode> ring_nodes() override;
+  std::string ring_self() override;
+  std::uint64_t ring_epoch() override;
+
   std::int64_t wall_ns() override;
   std::int64_t monotonic_ns() override;
   std::int64_t stopwatch_ns() override;

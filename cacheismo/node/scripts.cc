@@ -26,7 +26,8 @@ Scripts::Scripts(NodeState& node, std::span<char> heap)
       reload_enabled_(node.config.scripts.reload_enabled),
       heap_(heap),
       host_(node),
-      engine_(heap_, host_, options_of(node)) {}
+      engine_(heap_, host_, options_of(node)),
+      remote_(node, *this) {}
 
 Scripts::~Scripts() = default;
 
@@ -69,40 +70,55 @@ std::optional<lua::Answer> Scripts::take_finished(std::uint32_t slot) {
   return taken;
 }
 
-lua::Answer Scripts::note_waiting(const lua::Answer& answer, std::uint32_t slot) {
-  if (answer.is != lua::Answer::Is::waiting) return answer;
-  Waiting& waiting = waiting_[slot];
+/// From here until go_on() or forget() `waiting` has a timer or a wait in remote_.
+void Scripts::wait(Waiting& waiting, const lua::Answer& answer, std::uint32_t slot) {
   waiting.call = answer.call;
-  waiting.timer = node_.io.set_timer(MonotonicTime(Duration(answer.wake_ns)), *this);
+  waiting.timer = {};
+  MonotonicTime wake_at{Duration(answer.wake_ns)};
+  if (answer.remote != nullptr) {
+    if (remote_.start(slot, *answer.remote)) return;
+    wake_at = node_.io.now().monotonic;
+  }
+  waiting.timer = node_.io.set_timer(wake_at, *this);
   slots_.emplace(waiting.timer.value, slot);
+}
+
+lua::Answer Scripts::note_waiting(const lua::Answer& answer, std::uint32_t slot) {
+  if (answer.is == lua::Answer::Is::waiting) wait(waiting_[slot], answer, slot);
   return answer;
 }
 
 lua::Answer Scripts::call(const lua::Method& method, Bytes rest, std::optional<Bytes> data,
-                          std::uint32_t slot) {
+                          std::uint32_t slot, const lua::Caller& caller) {
   if (const auto finished = take_finished(slot)) return *finished;
   if (&method == &reload_) return reload();
-  return note_waiting(engine_.call(method, rest, data), slot);
+  return note_waiting(engine_.call(method, rest, data, caller), slot);
 }
 
 lua::Answer Scripts::call_command(const lua::Method& method, lua::CommandData command,
-                                  std::uint32_t slot) {
+                                  std::uint32_t slot, const lua::Caller& caller) {
   if (const auto finished = take_finished(slot)) return *finished;
-  return note_waiting(engine_.call_command(method, std::move(command)), slot);
+  return note_waiting(engine_.call_command(method, std::move(command), caller), slot);
 }
 
 void Scripts::on_timer(io::TimerId timer) {
-  node_.begin_event();
   const auto found = slots_.find(timer.value);
   CHECK(found != slots_.end());
   const std::uint32_t slot = found->second;
   slots_.erase(found);
+  go_on(slot);
+}
+
+void Scripts::on_remote_replies(std::uint32_t slot) { go_on(slot); }
+
+void Scripts::go_on(std::uint32_t slot) {
+  node_.begin_event();
   Waiting& waiting = waiting_.at(slot);
-  const lua::Answer answer = engine_.resume(waiting.call);
+  std::vector<lua::RemoteReply> replies;
+  if (remote_.waits(slot)) replies = remote_.take(slot);
+  const lua::Answer answer = engine_.resume(waiting.call, replies);
   if (answer.is == lua::Answer::Is::waiting) {
-    waiting.call = answer.call;
-    waiting.timer = node_.io.set_timer(MonotonicTime(Duration(answer.wake_ns)), *this);
-    slots_.emplace(waiting.timer.value, slot);
+    wait(waiting, answer, slot);
     return;
   }
   waiting.timer = {};
@@ -116,19 +132,33 @@ void Scripts::on_timer(io::TimerId timer) {
 void Scripts::forget(std::uint32_t slot) {
   const auto found = waiting_.find(slot);
   if (found == waiting_.end()) return;
-  if (!found->second.finished) {
-    node_.io.cancel_timer(found->second.timer);
-    slots_.erase(found->second.timer.value);
-    engine_.cancel(found->second.call);
+  const Waiting& waiting = found->second;
+  if (!waiting.finished) {
+    if (waiting.timer != io::TimerId{}) {
+      node_.io.cancel_timer(waiting.timer);
+      slots_.erase(waiting.timer.value);
+    }
+    if (remote_.waits(slot)) remote_.cancel(slot);
+    engine_.cancel(waiting.call);
   }
   waiting_.erase(found);
 }
 
 std::optional<std::string> Scripts::audit() const {
   std::size_t unfinished = 0;
-  for (const auto& [slot, waiting] : waiting_) unfinished += waiting.finished ? 0 : 1;
+  std::size_t timed = 0;
+  for (const auto& [slot, waiting] : waiting_) {
+    if (waiting.finished) continue;
+    ++unfinished;
+    if (waiting.timer != io::TimerId{}) {
+      ++timed;
+    } else if (!remote_.waits(slot)) {
+      return "scripts: a call has no timer and no replies to come";
+    }
+  }
   if (unfinished != engine_.waiting_calls()) return "scripts: a call waits for no connection";
-  if (unfinished != slots_.size()) return "scripts: a call has no timer";
+  if (timed != slots_.size()) return "scripts: a timer has no call";
+  if (auto broken = remote_.audit()) return broken;
   return engine_.audit();
 }
 

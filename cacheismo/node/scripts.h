@@ -1,13 +1,14 @@
-// Scripts: the node's side of virtual keys: the engine, the calls that wait, and their timers.
+// Scripts: the node's side of virtual keys: the engine, the calls that wait, and what for.
 //
 //   Dispatcher --call--> Engine --answer--> output
 //                          |  waits
 //                          v
-//                     timer --resume--> finished --> the connection asks again and takes the answer
+//      timer, RemoteCalls --resume--> finished --> the connection asks again and takes the answer
 //
 //  1. A connection has at most one call that waits or is finished and not taken; while it has one,
 //     its next request is not executed.
 //  2. A connection that ends cancels its call.
+//  3. A call that waits has a timer, or replies to come, until it goes on.
 //
 // What it is not: it knows no protocol (virtual_keys.cc answers).
 
@@ -26,13 +27,14 @@
 #include "cacheismo/lua/engine.h"
 #include "cacheismo/lua/heap.h"
 #include "cacheismo/node/config.h"
+#include "cacheismo/node/remote_calls.h"
 #include "cacheismo/node/script_host.h"
 
 namespace cacheismo::node {
 
 struct NodeState;
 
-class Scripts final : public io::TimerEvents {
+class Scripts final : public io::TimerEvents, public RemoteWaiter {
  public:
   /// `heap` outlives this. Nothing is loaded yet.
   Scripts(NodeState& node, std::span<char> heap);
@@ -47,20 +49,22 @@ class Scripts final : public io::TimerEvents {
   }
 
   /// Runs a method for the connection in `slot`, or takes the answer of the call that it waited
-  /// for. `waiting`: the connection goes on when Connection::call_finished() is called.
+  /// for. `waiting`: the connection goes on when Connection::call_finished() is called. `caller`:
+  /// who has asked, where that was a script of another node.
   [[nodiscard]] lua::Answer call(const lua::Method& method, Bytes rest, std::optional<Bytes> data,
-                                 std::uint32_t slot);
+                                 std::uint32_t slot, const lua::Caller& caller = {});
   /// The script that has taken an ordinary command over; null: none.
   [[nodiscard]] const lua::Method* takes_over(lua::Verb verb) const {
     return engine_.takes_over(verb);
   }
   /// Runs it, as call() does.
   [[nodiscard]] lua::Answer call_command(const lua::Method& method, lua::CommandData command,
-                                         std::uint32_t slot);
+                                         std::uint32_t slot, const lua::Caller& caller = {});
   /// The connection in `slot` has ended.
   void forget(std::uint32_t slot);
 
   void on_timer(io::TimerId timer) override;
+  void on_remote_replies(std::uint32_t slot) override;
 
   /// Garbage, for a bounded time. True: more is waiting.
   bool maintain() { return engine_.maintain(); }
@@ -74,7 +78,7 @@ class Scripts final : public io::TimerEvents {
   /// A call of a connection, by the connection's slot.
   struct Waiting {
     std::uint64_t call = 0;
-    io::TimerId timer;
+    io::TimerId timer;  ///< 0: it waits for replies
     bool finished = false;
     lua::Answer::Is is = lua::Answer::Is::miss;
     std::string text;
@@ -85,6 +89,8 @@ class Scripts final : public io::TimerEvents {
   /// The answer that the connection in `slot` waited for, if there is one.
   [[nodiscard]] std::optional<lua::Answer> take_finished(std::uint32_t slot);
   [[nodiscard]] lua::Answer note_waiting(const lua::Answer& answer, std::uint32_t slot);
+  void wait(Waiting& waiting, const lua::Answer& answer, std::uint32_t slot);
+  void go_on(std::uint32_t slot);
 
   NodeState& node_;
   bool reload_enabled_;
@@ -92,6 +98,7 @@ class Scripts final : public io::TimerEvents {
   lua::Heap heap_;
   ScriptHost host_;
   lua::Engine engine_;
+  RemoteCalls remote_;
   std::unordered_map<std::uint32_t, Waiting> waiting_;      ///< never iterated in order
   std::unordered_map<std::uint64_t, std::uint32_t> slots_;  ///< of timers
   std::string text_;                                        ///< behind an answer that was taken

@@ -11,6 +11,7 @@
 //  3. set and ms answer NOT_STORED where the method returns nil or false, or the object is missing.
 
 #include "cacheismo/node/dispatcher.h"
+#include "cacheismo/node/routing.h"
 #include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/decimal.h"
 #include "cacheismo/proto/replies.h"
@@ -26,6 +27,9 @@ using proto::Verb;
 namespace replies = proto::replies;
 
 const lua::Method* Dispatcher::method_of(Bytes key, Bytes& rest) const {
+  if (node_.routing != nullptr) {
+    if (const lua::Method* own = node_.routing->find(key, rest)) return own;
+  }
   return node_.scripts == nullptr ? nullptr : node_.scripts->find(key, rest);
 }
 
@@ -34,13 +38,31 @@ const lua::Method* Dispatcher::method_of_put(const Command& command, Bytes& rest
   return sets ? method_of(command.key, rest) : nullptr;
 }
 
-Answer Dispatcher::call(const lua::Method& method, Bytes rest, std::optional<Bytes> data) {
-  Answer answer = node_.scripts->call(method, rest, data, node_.caller);
+lua::Caller Dispatcher::caller_of(const Command& command) const {
+  const auto hop = Routing::hop_of(command);
+  if (!hop) return {};
+  return {.depth = hop->depth,
+          .deadline_ns = (node_.io.now().monotonic + std::chrono::milliseconds(hop->remaining_ms))
+                             .time_since_epoch()
+                             .count()};
+}
+
+Answer Dispatcher::call(const lua::Method& method, Bytes rest, std::optional<Bytes> data,
+                        const lua::Caller& caller) {
+  Answer answer = node_.routing != nullptr && node_.routing->owns(method)
+                      ? call_cluster(rest)
+                      : node_.scripts->call(method, rest, data, node_.caller, caller);
   if (answer.is == Answer::Is::waiting || data) return answer;
   const bool hit = answer.is == Answer::Is::value || answer.is == Answer::Is::raw;
   ++node_.counters.cmd_get;
   ++(hit ? node_.counters.get_hits : node_.counters.get_misses);
   return answer;
+}
+
+Answer Dispatcher::call_cluster(Bytes rest) {
+  constexpr Bytes flush = "flush:";
+  return rest.starts_with(flush) ? flush_for_peer(rest.substr(flush.size()))
+                                 : node_.routing->call(rest);
 }
 
 void Dispatcher::append_raw(Bytes text, OutputBuffer& out) {
@@ -78,7 +100,7 @@ bool Dispatcher::virtual_get(const MultiGet& how, Bytes key, const lua::Method& 
   switch (answer.is) {
     case Answer::Is::error:
       append_error(answer.text, out);
-      why = MultiGetStep::Why::finished;
+      why = MultiGetStep::Why::failed;
       return false;
     case Answer::Is::value: {
       std::optional<std::uint64_t> cas;
@@ -113,7 +135,7 @@ Answer value_of(const Answer& answer) {
 After Dispatcher::virtual_meta_get(const Command& command, const lua::Method& method, Bytes rest,
                                    OutputBuffer& out) {
   const proto::Meta& meta = command.meta;
-  const Answer answer = value_of(call(method, rest, std::nullopt));
+  const Answer answer = value_of(call(method, rest, std::nullopt, caller_of(command)));
   if (answer.is == Answer::Is::waiting) return After::waiting;
   ++node_.counters.cmd_meta;
   if (node_.observed()) [[unlikely]]
@@ -141,7 +163,7 @@ After Dispatcher::virtual_meta_get(const Command& command, const lua::Method& me
 
 After Dispatcher::virtual_put(const Command& command, const lua::Method& method, Bytes rest,
                               Bytes data, OutputBuffer& out) {
-  const Answer answer = value_of(call(method, rest, data));
+  const Answer answer = value_of(call(method, rest, data, caller_of(command)));
   if (answer.is == Answer::Is::waiting) return After::waiting;
   ++node_.counters.cmd_set;
   const bool stored = answer.is == Answer::Is::value && answer.text != "ERROR_CACHE_MISS" &&

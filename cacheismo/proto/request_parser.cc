@@ -269,7 +269,8 @@ Parsed RequestParser::parse_meta_debug(Bytes rest) {
   command_.verb = Verb::me;
   const Bytes sent_key = take_key(rest);
   if (!good_key(sent_key)) return reject(replies::bad_line);
-  (void)parse_meta_flags({}, 0, command_.meta);
+  // memcached looks for a `b` only; whatever else stands there offends nobody.
+  (void)parse_meta_flags(rest, limits::meta_tokens_max, command_.meta);
   command_.key = sent_key;
   command_.meta.encoded_key = sent_key;
   command_.meta.base64 = has_base64_flag(rest);

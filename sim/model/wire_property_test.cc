@@ -200,9 +200,10 @@ class Speller {
 /// The node and the model, side by side.
 class Comparison {
  public:
-  explicit Comparison(std::uint64_t seed)
-      : wire_(options(seed)), model_(unix_start(), item_bytes_max), speller_(model_) {
-    for (int i = 0; i < clients_count; ++i) clients_.push_back({&wire_.connect(), ""});
+  Comparison(std::uint64_t seed, std::uint32_t nodes)
+      : wire_(options(seed, nodes)), model_(unix_start(), item_bytes_max), speller_(model_) {
+    for (std::size_t i = 0; i < clients_count; ++i)
+      clients_.push_back({&wire_.connect(wire_.address(i % nodes)), ""});
     wire_.run();
   }
 
@@ -245,8 +246,9 @@ class Comparison {
     std::string unsent;
   };
 
-  static sim::Wire::Options options(std::uint64_t seed) {
+  static sim::Wire::Options options(std::uint64_t seed, std::uint32_t nodes) {
     sim::Wire::Options options;
+    options.nodes = nodes;
     options.config.memory_bytes = 8 * MiB;
     options.config.item_bytes_max = item_bytes_max;
     options.seed = seed;
@@ -310,9 +312,9 @@ rc::Gen<Turn> turn_of(const std::vector<int>& verbs) {
           rc::gen::weightedElement<std::uint32_t>({{12, 0}, {2, 1}, {1, 5}, {1, 40}})));
 }
 
-void check_verbs(const std::vector<int>& verbs, std::uint64_t seed) {
+void check_verbs(const std::vector<int>& verbs, std::uint64_t seed, std::uint32_t nodes = 1) {
   const auto turns = *rc::gen::scale(2.0, rc::gen::container<std::vector<Turn>>(turn_of(verbs)));
-  Comparison comparison(seed);
+  Comparison comparison(seed, nodes);
   for (const Turn& turn : turns) {
     const std::string wrong = comparison.play(turn);
     if (!wrong.empty()) RC_FAIL(wrong);
@@ -350,6 +352,12 @@ TEST(WireProperty, MetaCommandsOnOneKeyAnswerAsTheModel) {
     check_verbs({17, 17, 18, 18, 19, 20, 21, 23, 3, 12, 10},
                 *rc::gen::inRange<std::uint64_t>(0, 1000));
   });
+}
+
+// Every client speaks to another node of three, and all of them see one cache.
+TEST(WireProperty, AnyRequestsThroughAnyNodeOfAClusterAnswerAsTheModel) {
+  expect_holds("all verbs, three nodes",
+               [] { check_verbs(all_verbs(), *rc::gen::inRange<std::uint64_t>(0, 1000), 3); });
 }
 
 }  // namespace

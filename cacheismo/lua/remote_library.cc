@@ -1,0 +1,311 @@
+#include "cacheismo/lua/remote_library.h"
+
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <lauxlib.h>
+
+#include "cacheismo/base/check.h"
+#include "cacheismo/base/limits.h"
+#include "cacheismo/lua/charge.h"
+#include "cacheismo/lua/json.h"
+#include "cacheismo/lua/original.h"
+#include "cacheismo/lua/remote_arguments.h"
+#include "cacheismo/lua/remote_lua.h"
+#include "cacheismo/lua/remote_results.h"
+
+namespace cacheismo::lua::remote {
+namespace {
+
+/// A request to another node, with its reply; the memory that its value takes is paid apart.
+constexpr std::int64_t request_steps = 50;
+
+constexpr Bytes helpers_name = "remote.lua";
+constexpr const char* helpers[] = {"mapreduce"};
+
+Generation& generation_of(lua_State* lua) { return original::generation_of(lua); }
+
+/// The call that is about to ask.
+Call& asking_call(lua_State* lua, const char* name) {
+  Call* call = generation_of(lua).call();
+  if (call == nullptr || !Generation::can_pause(lua, *call))
+    luaL_error(lua,
+               "%s works in an async method or a handler itself, not while loading, in a read, an "
+               "update, an atomically or a coroutine",
+               name);
+  return *call;
+}
+
+// ---- Waiting ------------------------------------------------------------------------------------
+
+/// What becomes of the replies.
+enum class Shape : std::uint8_t { one, one_first, table, table_first };
+
+Shape shape_of(bool table, Results results) {
+  if (table) return results == Results::all ? Shape::table : Shape::table_first;
+  return results == Results::all ? Shape::one : Shape::one_first;
+}
+
+int push_results(lua_State* lua, const RemoteWait& wait, std::span<const RemoteReply> replies,
+                 Shape shape) {
+  luaL_checkstack(lua, 8, nullptr);
+  switch (shape) {
+    case Shape::one: return push_result(lua, wait.requests.front(), replies.front());
+    case Shape::one_first:
+      lua_pop(lua, push_result(lua, wait.requests.front(), replies.front()) - 1);
+      return 1;
+    case Shape::table:
+      push_values(lua, wait.requests, replies);
+      push_coverage(lua, wait.requests, replies);
+      return 2;
+    case Shape::table_first: push_values(lua, wait.requests, replies); return 1;
+  }
+  __builtin_unreachable();
+}
+
+int go_on(lua_State* lua, int, lua_KContext context) {
+  Call& call = *generation_of(lua).call();
+  CHECK(call.remote.has_value());
+  const RemoteWait wait = *std::exchange(call.remote, std::nullopt);
+  lua_settop(lua, 0);
+  return push_results(lua, wait, call.replies, static_cast<Shape>(context));
+}
+
+int ask(lua_State* lua, Call& call, std::vector<RemoteRequest> requests, const Options& options,
+        Shape shape) {
+  charge(lua, request_steps * static_cast<std::int64_t>(requests.size()));
+  const std::int64_t left_ns = call.caller.deadline_ns - call.host().monotonic_ns();
+  RemoteWait wait{.requests = std::move(requests),
+                  .wanted = options.wanted,
+                  .timeout_ns = std::min(options.timeout_ns, left_ns),
+                  .depth = call.caller.depth + 1};
+  wait.wanted = std::min(wait.wanted, wait.requests.size());
+  const bool nested = wait.depth > limits::remote_depth_max;
+  if (wait.requests.empty() || nested || wait.timeout_ns <= 0) {
+    RemoteReply none;
+    none.code = nested ? RemoteReply::Code::loop : RemoteReply::Code::timeout;
+    if (!nested) none.text = "no time is left of the call's own";
+    const std::vector<RemoteReply> replies(wait.requests.size(), none);
+    return push_results(lua, wait, replies, shape);
+  }
+  lua_settop(lua, 0);
+  call.remote = std::move(wait);
+  return Generation::pause(lua, static_cast<lua_KContext>(shape), go_on);
+}
+
+// ---- Functions ----------------------------------------------------------------------------------
+
+int get_from_server(lua_State* lua) {
+  return remote::get_from_server(lua, "getFromServer", Results::all, 1);
+}
+
+int get_in_parallel(lua_State* lua) {
+  return remote::get_in_parallel(lua, "getInParallel", Results::all, 1);
+}
+
+int set_on_server(lua_State* lua) {
+  Call& call = asking_call(lua, "setOnServer");
+  RemoteRequest request{
+      .op = RemoteRequest::Op::set, .server = checked_server(lua, 1), .key = checked_key(lua, 2)};
+  request.value = checked_value(lua, 3, generation_of(lua).options().result_bytes_max);
+  const Options options = checked_options(lua, 4, {"flags", "ttl", "timeout"});
+  request.flags = options.flags;
+  request.ttl_seconds = options.ttl_seconds;
+  charge(lua, static_cast<std::int64_t>(request.value.size()) / bytes_per_step);
+  return ask(lua, call, {std::move(request)}, options, Shape::one);
+}
+
+int delete_on_server(lua_State* lua) {
+  Call& call = asking_call(lua, "deleteOnServer");
+  RemoteRequest request{.op = RemoteRequest::Op::remove,
+                        .server = checked_server(lua, 1),
+                        .key = checked_key(lua, 2)};
+  return ask(lua, call, {std::move(request)}, checked_options(lua, 3, {"timeout"}), Shape::one);
+}
+
+int call_on_server(lua_State* lua) {
+  Call& call = asking_call(lua, "callOnServer");
+  RemoteRequest request{.op = RemoteRequest::Op::call, .server = checked_server(lua, 1)};
+  int last = lua_gettop(lua);
+  Options options;
+  if (last > 2 && lua_istable(lua, last)) options = checked_options(lua, last--, {"timeout"});
+  VirtualKey made =
+      checked_virtual_key(lua, 2, last, generation_of(lua).options().result_bytes_max);
+  request.key = std::move(made.key);
+  if (made.data) {
+    request.op = RemoteRequest::Op::set;
+    request.value = std::move(*made.data);
+  }
+  return ask(lua, call, {std::move(request)}, options, Shape::one);
+}
+
+/// For mapreduce: the virtual key of a method and its arguments, a list. An error where it could
+/// not be sent.
+int mapreduce_key(lua_State* lua) {
+  constexpr const char* name = "mapreduce";
+  static_cast<void>(asking_call(lua, name));
+  if (lua_type(lua, 1) != LUA_TSTRING || !lua_istable(lua, 2))
+    luaL_error(lua, "mapreduce: a method \"TYPE:METHOD:KEY\" and a list of arguments expected");
+  const lua_Unsigned count = lua_rawlen(lua, 2);
+  if (count > limits::key_bytes_max) luaL_error(lua, "mapreduce: too many arguments");
+  const int last = 3 + static_cast<int>(count);
+  luaL_checkstack(lua, last, nullptr);
+  lua_settop(lua, 2);
+  lua_pushvalue(lua, 1);
+  for (lua_Unsigned i = 1; i <= count; ++i) lua_rawgeti(lua, 2, static_cast<lua_Integer>(i));
+  const VirtualKey made = checked_virtual_key(lua, 3, last, 0, name);
+  if (made.data) luaL_error(lua, "mapreduce: the arguments do not fit into a key of 250 bytes");
+  lua_pushlstring(lua, made.key.data(), made.key.size());
+  return 1;
+}
+
+// ---- ring ---------------------------------------------------------------------------------------
+
+Host& ring_host(lua_State* lua, const char* name) {
+  Host& host = original::running_call(lua, name).host();
+  charge(lua, request_steps);
+  return host;
+}
+
+void push_text(lua_State* lua, Bytes text) { lua_pushlstring(lua, text.data(), text.size()); }
+
+int ring_owner(lua_State* lua) {
+  Host& host = ring_host(lua, "ring.owner");
+  push_text(lua, host.ring_owner(checked_key(lua, 1)));
+  return 1;
+}
+
+int ring_owners(lua_State* lua) {
+  Host& host = ring_host(lua, "ring.owners");
+  const std::string key = checked_key(lua, 1);
+  const lua_Integer count = luaL_checkinteger(lua, 2);
+  if (count < 1 || count > lua_Integer{limits::remote_requests_max})
+    luaL_argerror(lua, 2, "n is 1 to 1024");
+  const auto names = host.ring_owners(key, static_cast<std::size_t>(count));
+  lua_createtable(lua, static_cast<int>(names.size()), 0);
+  lua_Integer at = 0;
+  for (const std::string& name : names) {
+    push_text(lua, name);
+    lua_rawseti(lua, -2, ++at);
+  }
+  return 1;
+}
+
+int ring_nodes(lua_State* lua) {
+  const auto nodes = ring_host(lua, "ring.nodes").ring_nodes();
+  charge(lua, request_steps * static_cast<std::int64_t>(nodes.size()));
+  lua_createtable(lua, static_cast<int>(nodes.size()), 0);
+  lua_Integer at = 0;
+  for (const RingNode& node : nodes) {
+    lua_createtable(lua, 0, 4);
+    push_text(lua, node.name);
+    lua_setfield(lua, -2, "name");
+    push_text(lua, node.address);
+    lua_setfield(lua, -2, "address");
+    push_text(lua, node.state);
+    lua_setfield(lua, -2, "state");
+    lua_pushboolean(lua, node.self ? 1 : 0);
+    lua_setfield(lua, -2, "self");
+    lua_rawseti(lua, -2, ++at);
+  }
+  return 1;
+}
+
+/// Of the empty table that scripts have as `ring`; upvalue 2: its functions.
+int ring_index(lua_State* lua) {
+  const std::string name = lua_type(lua, 2) == LUA_TSTRING ? lua_tostring(lua, 2) : "";
+  if (name == "self") {
+    push_text(lua, ring_host(lua, "ring.self").ring_self());
+  } else if (name == "epoch") {
+    lua_pushinteger(lua, static_cast<lua_Integer>(ring_host(lua, "ring.epoch").ring_epoch()));
+  } else {
+    lua_pushvalue(lua, 2);
+    lua_rawget(lua, lua_upvalueindex(2));
+    if (lua_isnil(lua, -1))
+      luaL_error(lua, "ring has owner, owners, nodes, self and epoch, no '%s'", name.c_str());
+  }
+  return 1;
+}
+
+int ring_newindex(lua_State* lua) { return luaL_error(lua, "cannot set fields of ring"); }
+
+// ---- The table of globals -----------------------------------------------------------------------
+
+void set(lua_State* lua, Generation& generation, const char* name, lua_CFunction function) {
+  lua_pushlightuserdata(lua, &generation);
+  lua_pushcclosure(lua, function, 1);
+  lua_setfield(lua, -2, name);
+}
+
+void push_ring(lua_State* lua, Generation& generation) {
+  lua_createtable(lua, 0, 0);
+  lua_createtable(lua, 0, 3);
+  lua_pushlightuserdata(lua, &generation);
+  lua_createtable(lua, 0, 3);
+  set(lua, generation, "owner", ring_owner);
+  set(lua, generation, "owners", ring_owners);
+  set(lua, generation, "nodes", ring_nodes);
+  lua_pushcclosure(lua, ring_index, 2);
+  lua_setfield(lua, -2, "__index");
+  set(lua, generation, "__newindex", ring_newindex);
+  lua_pushboolean(lua, 0);
+  lua_setfield(lua, -2, "__metatable");
+  lua_setmetatable(lua, -2);
+}
+
+void fill_natives(lua_State* lua, Generation& generation) {
+  set(lua, generation, "getFromServer", get_from_server);
+  set(lua, generation, "getInParallel", get_in_parallel);
+  set(lua, generation, "setOnServer", set_on_server);
+  set(lua, generation, "deleteOnServer", delete_on_server);
+  set(lua, generation, "callOnServer", call_on_server);
+  push_ring(lua, generation);
+  lua_setfield(lua, -2, "ring");
+}
+
+}  // namespace
+
+int get_from_server(lua_State* lua, const char* name, Results results, int first) {
+  Call& call = asking_call(lua, name);
+  RemoteRequest request{.op = RemoteRequest::Op::get,
+                        .server = checked_server(lua, first),
+                        .key = checked_key(lua, first + 1)};
+  return ask(lua, call, {std::move(request)}, checked_options(lua, first + 2, {"timeout"}),
+             shape_of(false, results));
+}
+
+int get_in_parallel(lua_State* lua, const char* name, Results results, int first) {
+  Call& call = asking_call(lua, name);
+  luaL_checkany(lua, first);
+  const Options options = checked_options(lua, first + 1, {"wait", "timeout"});
+  generation_of(lua).tables().push_copy(lua, first);
+  return ask(lua, call, checked_requests(lua, -1, first), options, shape_of(true, results));
+}
+
+void make(lua_State* lua, Generation& generation) {
+  luaL_checkstack(lua, 8, nullptr);
+  if (!generation.vm().push_new_globals()) luaL_error(lua, "the scripts' memory is too small");
+  fill_natives(lua, generation);
+  set(lua, generation, "mapreduceKey", mapreduce_key);
+  if (auto loaded = generation.vm().load(helpers_name, remote_lua); !loaded)
+    luaL_error(lua, "%s", loaded.error().c_str());
+  lua_call(lua, 0, 1);
+  generation.remote_helpers() = luaL_ref(lua, LUA_REGISTRYINDEX);
+}
+
+void fill(lua_State* lua, Generation& generation) {
+  luaL_checkstack(lua, 8, nullptr);
+  fill_natives(lua, generation);
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, generation.remote_helpers());
+  for (const char* helper : helpers) {
+    lua_getfield(lua, -1, helper);
+    lua_setfield(lua, -3, helper);
+  }
+  lua_pop(lua, 1);
+}
+
+}  // namespace cacheismo::lua::remote

@@ -1,0 +1,205 @@
+// Connection, fourth part: requests that other nodes answer, and replies in the order of requests
+// all the same.
+//
+//   requests   get a   set b   get c   get d        a and c are another node's
+//   output_                                         nothing yet: a is owed
+//   replies_   [ owed a ][ STORED ][ owed c ][ VALUE d ]
+//
+// A reply that this node makes while one is owed is written into the output as ever, and then taken
+// back into the queue: none of the commands knows of it. That copies it; without an owed reply
+// nothing is copied.
+
+#include "cacheismo/base/check.h"
+#include "cacheismo/node/connection.h"
+#include "cacheismo/node/connection_table.h"
+#include "cacheismo/node/routing.h"
+#include "cacheismo/proto/replies.h"
+
+namespace cacheismo::node {
+
+using proto::Command;
+using proto::Verb;
+namespace replies = proto::replies;
+
+namespace {
+
+bool names_one_key(Verb verb) {
+  switch (verb) {
+    case Verb::del:
+    case Verb::incr:
+    case Verb::decr:
+    case Verb::touch:
+    case Verb::mg:
+    case Verb::md:
+    case Verb::ma:
+    case Verb::me:
+    case Verb::ms: return true;
+    default: return verb >= Verb::set && verb <= Verb::cas;
+  }
+}
+
+}  // namespace
+
+// ---- The queue ----------------------------------------------------------------------------------
+
+ReplyQueue& Connection::reply_queue() {
+  if (replies_ == nullptr) replies_ = std::make_unique<ReplyQueue>();
+  return *replies_;
+}
+
+void Connection::hold_back(const OutputBuffer::Mark& mark, std::uint32_t group) {
+  const std::string text = output_.take_back(mark, node_->store);
+  if (!text.empty()) replies_->append(text, group);
+}
+
+bool Connection::say_replies() {
+  bool said = false;
+  while (replies_ != nullptr) {
+    const std::string* text =
+        replies_->front([this](OwedReply& reply) { node_->routing->drop(reply); });
+    if (text == nullptr) break;
+    output_.lease(node_->outputs);
+    if (text->size() >= limits::send_in_place_bytes) {
+      if (!output_.cut_room()) break;
+      output_.append_copy(*text);
+    } else {
+      if (output_.room() < text->size()) break;
+      output_.append(*text);
+    }
+    replies_->pop_front();
+    said = true;
+  }
+  return said;
+}
+
+void Connection::reply_arrived() {
+  // What is sending, or has its turn, sees to it when that is over.
+  if (closing_ || sending_ || waiting_turn_) return;
+  wait_for_turn();
+}
+
+// ---- Commands that name one key -----------------------------------------------------------------
+
+bool Connection::route(const Command& command, Bytes data) {
+  if (command.verb == Verb::flush_all) {
+    if (node_->config.flush_enabled) flush_everywhere(command);
+    return node_->config.flush_enabled;
+  }
+  // A script that has taken a command over decides by itself whom it asks.
+  if (!names_one_key(command.verb) || Dispatcher(*node_).taken_over(command.verb) != nullptr)
+    return false;
+  Routing& routing = *node_->routing;
+  const Routing::Place place = routing.place(command);
+  switch (place.is) {
+    case Routing::Place::Is::here: return false;
+    case Routing::Place::Is::wrong: output_.append(routing.wrong_owner()); return true;
+    case Routing::Place::Is::elsewhere: break;
+  }
+  routing.forward(reply_queue(), slot_, place.member, command, data);
+  return true;
+}
+
+bool Connection::route_draft(const Command& command) {
+  if (node_->routing == nullptr || node_->routing->place(command).is == Routing::Place::Is::here)
+    return false;
+  // The draft has shown that the value is not too long; its bytes go to the owner.
+  Dispatcher dispatcher(*node_);
+  if (dispatcher.taken_over(command.verb) != nullptr) return false;
+  const std::string data = dispatcher.take_data(command, draft_);
+  CHECK(route(command, data));
+  return true;
+}
+
+void Connection::forget_at_owner(const Command& command) {
+  const bool replaces = command.verb == Verb::set || command.verb == Verb::ms;
+  if (node_->routing == nullptr || !replaces) return;
+  if (Dispatcher(*node_).taken_over(command.verb) != nullptr) return;
+  const Routing::Place place = node_->routing->place(command);
+  if (place.is == Routing::Place::Is::elsewhere)
+    node_->routing->remove(reply_queue(), slot_, place.member, command);
+}
+
+/// A client that knows one node takes it for the whole cache: its flush is every node's.
+void Connection::flush_everywhere(const Command& command) {
+  ReplyQueue& queue = reply_queue();
+  const std::uint32_t group = queue.new_group();
+  node_->routing->order_all(queue, slot_, "cluster:flush:" + std::to_string(command.exptime), group,
+                            command.noreply);
+  const OutputBuffer::Mark mark = output_.mark();
+  const bool owing = owes();
+  Report none;
+  (void)Dispatcher(*node_).execute(command, true, output_, none);
+  if (owing) hold_back(mark, group);
+}
+
+// ---- Multi-gets ---------------------------------------------------------------------------------
+
+/// One key. False: stop here, and ask again from this key unless `ended`.
+bool Connection::look_up_routed(Bytes key, Stop& why, bool& ended) {
+  const Routing::Place place = node_->routing->place(key);
+  Dispatcher dispatcher(*node_);
+  if (place.is == Routing::Place::Is::elsewhere) {
+    ReplyQueue& queue = reply_queue();
+    if (multiget_group_ == 0) multiget_group_ = queue.new_group();
+    cluster::ForwardGet how{.with_cas = multiget_.with_cas, .touch = std::nullopt};
+    if (multiget_.touch) how.touch = dispatcher.exptime_of(multiget_);
+    node_->routing->forward_get(queue, slot_, place.member, key, how, multiget_group_);
+    return true;
+  }
+  MultiGet one = multiget_;
+  one.ends = false;
+  const bool owing = owes();
+  const OutputBuffer::Mark mark = output_.mark();
+  const MultiGetStep done = dispatcher.multi_get(one, key, output_);
+  if (owing) hold_back(mark, multiget_group_);
+  switch (done.why) {
+    case MultiGetStep::Why::finished: return true;
+    case MultiGetStep::Why::failed: ended = true; return false;
+    case MultiGetStep::Why::waiting: waits_for_call_ = true; [[fallthrough]];
+    case MultiGetStep::Why::full:
+    case MultiGetStep::Why::turn_over: break;
+  }
+  why = Stop::wait;
+  return false;
+}
+
+std::size_t Connection::step_keys_routed(Bytes keys, std::size_t line_left, Stop& why) {
+  proto::KeyCursor cursor(keys);
+  std::size_t used = 0;
+  const auto stop_at = [&](std::size_t bytes) {
+    multiget_left_ = static_cast<std::uint32_t>(line_left - bytes);
+    why = Stop::wait;
+    return bytes;
+  };
+  for (std::size_t looked_up = 0;; ++looked_up) {
+    used = keys.size() - cursor.rest().size();
+    const Bytes key = cursor.next();
+    const bool silenced = replies_ != nullptr && replies_->is_silenced(multiget_group_);
+    if (silenced) {
+      multiget_left_ = 0;
+      return line_left;
+    }
+    if (key.empty()) break;
+    if (owes() && replies_->full()) return stop_at(used);
+    if (looked_up == limits::multiget_keys_per_turn) {
+      wait_for_turn();
+      return stop_at(used);
+    }
+    bool ended = false;
+    if (look_up_routed(key, why, ended)) continue;
+    if (!ended) return stop_at(used);
+    multiget_left_ = 0;
+    return line_left;
+  }
+  if (owes()) {
+    replies_->append(replies::end, multiget_group_);
+  } else if (output_.room() < replies::end.size()) {
+    return stop_at(used);
+  } else {
+    output_.append(replies::end);
+  }
+  multiget_left_ = 0;
+  return line_left;
+}
+
+}  // namespace cacheismo::node

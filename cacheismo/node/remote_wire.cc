@@ -1,0 +1,108 @@
+#include "cacheismo/node/remote_wire.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cacheismo/base/limits.h"
+#include "cacheismo/proto/base64.h"
+#include "cacheismo/proto/decimal.h"
+
+namespace cacheismo::node {
+
+using lua::RemoteReply;
+using lua::RemoteRequest;
+using proto::ReplyWord;
+using Op = RemoteRequest::Op;
+
+namespace {
+
+bool fits_a_line(Bytes key) {
+  return std::none_of(key.begin(), key.end(), [](char byte) {
+    const auto code = static_cast<unsigned char>(byte);
+    return code <= 0x20 || code == 0x7F;
+  });
+}
+
+RemoteReply plain(RemoteReply::Code code) {
+  RemoteReply reply;
+  reply.code = code;
+  reply.sent = true;
+  return reply;
+}
+
+RemoteReply error_of(const proto::ReplyPart& reply) {
+  const char* word = reply.word == ReplyWord::server_error   ? "SERVER_ERROR"
+                     : reply.word == ReplyWord::client_error ? "CLIENT_ERROR"
+                                                             : "ERROR";
+  const bool elsewhere =
+      reply.word == ReplyWord::server_error && reply.text.starts_with("wrong-owner");
+  RemoteReply made = plain(elsewhere ? RemoteReply::Code::wrong_owner : RemoteReply::Code::remote);
+  made.text = word;
+  if (!reply.text.empty()) made.text += ' ' + std::string(reply.text);
+  return made;
+}
+
+}  // namespace
+
+std::string remote_key(Bytes key) {
+  if (fits_a_line(key)) return std::string(key);
+  std::string text(proto::base64_size(key.size()), '\0');
+  proto::base64_encode(key, text.data());
+  return text;
+}
+
+std::string remote_request(const RemoteRequest& request, Bytes key,
+                           const RemoteEnvelope& envelope) {
+  const std::string rest =
+      fmt::format("{} k O{} P1.{}.0.{}\r\n", fits_a_line(request.key) ? "" : " b", envelope.opaque,
+                  envelope.depth, envelope.remaining_ms);
+  switch (request.op) {
+    case Op::get:
+    case Op::call: return fmt::format("mg {} v f{}", key, rest);
+    case Op::remove: return fmt::format("md {}{}", key, rest);
+    case Op::set: break;
+  }
+  // Above 30 days the protocol takes a number for a moment.
+  const std::int64_t ttl = request.ttl_seconds > limits::relative_expiry_seconds_max
+                               ? envelope.unix_seconds + request.ttl_seconds
+                               : request.ttl_seconds;
+  std::string text =
+      fmt::format("ms {} {} T{} F{}{}", key, request.value.size(), ttl, request.flags, rest);
+  text += request.value;
+  text += "\r\n";
+  return text;
+}
+
+RemoteReply remote_reply(const RemoteRequest& request, const proto::ReplyPart& reply) {
+  using Code = RemoteReply::Code;
+  if (reply.is_error()) return error_of(reply);
+  const bool gets = request.op == Op::get || request.op == Op::call;
+  switch (reply.word) {
+    case ReplyWord::meta_value: {
+      if (!gets) break;
+      RemoteReply made = plain(Code::value);
+      made.value = std::string(reply.value);
+      const auto flags = proto::parse_unsigned(reply.flag('f').value_or("0"));
+      if (!flags || *flags > 0xFFFFFFFF) break;
+      made.flags = static_cast<std::uint32_t>(*flags);
+      return made;
+    }
+    case ReplyWord::meta_miss:
+      if (gets) return plain(Code::miss);
+      break;
+    case ReplyWord::meta_hit:
+      if (!gets) return plain(Code::done);
+      break;
+    case ReplyWord::meta_not_found:
+      if (request.op == Op::remove) return plain(Code::miss);
+      break;
+    case ReplyWord::meta_not_stored:
+      if (request.op == Op::set) return plain(Code::not_stored);
+      break;
+    default: break;
+  }
+  return plain(Code::protocol);
+}
+
+}  // namespace cacheismo::node

@@ -1,0 +1,260 @@
+#include "cacheismo/node/routing.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cacheismo/base/check.h"
+#include "cacheismo/base/limits.h"
+#include "cacheismo/node/connection_table.h"
+#include "cacheismo/node/node_state.h"
+#include "cacheismo/node/scripts.h"
+#include "cacheismo/proto/base64.h"
+#include "cacheismo/proto/decimal.h"
+
+namespace cacheismo::node {
+
+using cluster::Failure;
+using cluster::Forward;
+using proto::Command;
+
+namespace {
+
+constexpr Bytes wrong_owner_text = "wrong-owner epoch=";
+
+}  // namespace
+
+Routing::Routing(NodeState& node, Peers& peers) : node_(node), peers_(peers) {}
+
+std::string Routing::wrong_owner() {
+  ++counters_.wrong_owner_sent;
+  return fmt::format("SERVER_ERROR {}{}\r\n", wrong_owner_text, ring_->epoch());
+}
+
+// ---- Asking -------------------------------------------------------------------------------------
+
+cluster::ForwardOptions Routing::options() {
+  const auto timeout_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(node_.config.cluster.timeout).count();
+  return {.opaque = peers_.next_opaque(),
+          .hop = {.hops = 1,
+                  .depth = 0,
+                  .epoch = ring_->epoch(),
+                  .remaining_ms = static_cast<std::uint32_t>(timeout_ms)}};
+}
+
+/// Whether what only reads by its command does so by its key, too.
+bool Routing::may_repeat(Bytes key) const {
+  if (node_.scripts == nullptr) return true;
+  Bytes rest;
+  const lua::Method* method = node_.scripts->find(key, rest);
+  return method == nullptr || method->kind == lua::Kind::read;
+}
+
+/// A method that may wait must not hold up what others ask of its node.
+Lane Routing::lane_of(Bytes key) const {
+  if (node_.scripts == nullptr) return Lane::brief;
+  Bytes rest;
+  const lua::Method* method = node_.scripts->find(key, rest);
+  return method != nullptr && method->kind == lua::Kind::async ? Lane::waiting : Lane::brief;
+}
+
+void Routing::forward(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member,
+                      const Command& command, Bytes data) {
+  OwedReply reply;
+  const cluster::ForwardOptions how = options();
+  std::string request;
+  auto made = cluster::forward_command(command, data, how, request);
+  if (!made) {
+    reply.forward.silent = command.noreply;
+    reply.ready = true;
+    reply.text = "CLIENT_ERROR options flags are too long\r\n";
+    replies.owe(std::move(reply));
+    return;
+  }
+  reply.forward = std::move(*made);
+  reply.forward.read_only = reply.forward.read_only && may_repeat(command.key);
+  ask(replies, connection, member, std::move(request), std::move(reply), how.opaque);
+}
+
+void Routing::forward_get(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member,
+                          Bytes key, const cluster::ForwardGet& how, std::uint32_t group) {
+  OwedReply reply;
+  reply.group = group;
+  const cluster::ForwardOptions ask_how = options();
+  std::string request;
+  reply.forward = cluster::forward_get(key, how, ask_how, request);
+  reply.forward.read_only = reply.forward.read_only && may_repeat(key);
+  ask(replies, connection, member, std::move(request), std::move(reply), ask_how.opaque);
+}
+
+void Routing::remove(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member,
+                     const Command& command) {
+  OwedReply reply;
+  const cluster::ForwardOptions how = options();
+  std::string request;
+  reply.forward = cluster::forward_removal(command, how, request);
+  ask(replies, connection, member, std::move(request), std::move(reply), how.opaque);
+}
+
+void Routing::order_all(ReplyQueue& replies, std::uint32_t connection, Bytes key,
+                        std::uint32_t group, bool silent) {
+  for (std::uint32_t member = 0; member < addresses_.size(); ++member) {
+    if (self_ && member == *self_) continue;
+    if (ring_->members()[member].state != cluster::MemberState::active) continue;
+    OwedReply reply;
+    reply.group = group;
+    cluster::ForwardOptions how = options();
+    how.hop.epoch = 0;
+    std::string request;
+    reply.forward = cluster::forward_order(key, how, request);
+    reply.forward.silent = silent;
+    ask(replies, connection, member, std::move(request), std::move(reply), how.opaque);
+  }
+}
+
+namespace {
+
+PeerRequest peer_request(std::string bytes, std::uint32_t opaque, const Forward& forward, Lane lane,
+                         MonotonicTime deadline) {
+  PeerRequest request;
+  request.lane = lane;
+  request.bytes = std::move(bytes);
+  request.opaque = opaque;
+  request.key = forward.key;
+  request.echoes = forward.verb != proto::Verb::me;
+  request.read_only = forward.read_only;
+  request.deadline = deadline;
+  return request;
+}
+
+std::string failure_text(const OwedReply& reply, Failure failure, bool sent) {
+  std::string text;
+  const bool unknown = sent && !reply.forward.read_only;
+  cluster::append_failure(
+      reply.forward,
+      fmt::format("cluster: {}: {}{}", reply.member, cluster::to_string(failure),
+                  unknown ? ", the outcome is unknown" : ""),
+      text);
+  return text;
+}
+
+}  // namespace
+
+void Routing::ask(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member,
+                  std::string request, OwedReply reply, std::uint32_t opaque) {
+  ++counters_.forwarded;
+  retry_tenths_ = std::min(retry_tenths_ + 1, retry_tenths_max);
+  reply.member = ring_->members()[member].name;
+  if (request.size() <= limits::retry_bytes_max) reply.request = request;
+  const MonotonicTime deadline = node_.io.now().monotonic + node_.config.cluster.timeout;
+  const auto call = peers_.submit(
+      addresses_[member],
+      peer_request(std::move(request), opaque, reply.forward, lane_of(reply.forward.key), deadline),
+      *this);
+  if (!call) {
+    ++counters_.failed;
+    reply.ready = reply.error = true;
+    reply.request.clear();
+    reply.text = failure_text(reply, call.error(), false);
+    replies.owe(std::move(reply));
+    return;
+  }
+  reply.call = *call;
+  owed_.emplace(*call, Owed{.connection = connection, .number = replies.owe(std::move(reply))});
+}
+
+bool Routing::ask_again(const Owed& owed, OwedReply& reply, const io::Address& to) {
+  if (reply.retried || reply.request.empty() || retry_tenths_ < 10) return false;
+  const std::uint32_t opaque = peers_.next_opaque();
+  cluster::replace_opaque(reply.request, opaque);
+  const MonotonicTime deadline = node_.io.now().monotonic + node_.config.cluster.timeout;
+  const auto call = peers_.submit(
+      to, peer_request(reply.request, opaque, reply.forward, lane_of(reply.forward.key), deadline),
+      *this);
+  if (!call) return false;
+  retry_tenths_ -= 10;
+  ++counters_.retried;
+  reply.retried = true;
+  reply.call = *call;
+  owed_.emplace(*call, owed);
+  return true;
+}
+
+// ---- Replies ------------------------------------------------------------------------------------
+
+void Routing::finish(const Owed& owed, std::string text, bool error) {
+  Connection& connection = node_.connections->at(owed.connection);
+  if (connection.replies().arrived(owed.number, std::move(text), error)) connection.reply_arrived();
+}
+
+void Routing::on_peer_reply(std::uint64_t call, const proto::ReplyPart& part) {
+  const auto found = owed_.find(call);
+  if (found == owed_.end()) return;  // its connection has gone
+  const Owed owed = found->second;
+  owed_.erase(found);
+  OwedReply& reply = node_.connections->at(owed.connection).replies().at(owed.number);
+  if (part.word == proto::ReplyWord::server_error && part.text.starts_with(wrong_owner_text)) {
+    on_wrong_owner(owed, reply, part.text);
+    return;
+  }
+  std::string text;
+  if (!cluster::append_reply(reply.forward, part, text)) {
+    ++counters_.failed;
+    finish(owed, failure_text(reply, Failure::protocol, true), true);
+    return;
+  }
+  ++counters_.answered;
+  finish(owed, std::move(text), part.is_error());
+}
+
+/// Nothing was executed. The older side learns of the newer ring: this one now, the other one when
+/// it is asked again.
+void Routing::on_wrong_owner(const Owed& owed, OwedReply& reply, Bytes text) {
+  ++counters_.wrong_owner_received;
+  const auto epoch = proto::parse_unsigned(text.substr(wrong_owner_text.size()));
+  if (epoch && *epoch > ring_->epoch()) (void)load();
+  std::string key = reply.forward.key;
+  if (reply.forward.base64) {
+    key.resize(proto::base64_decoded_size_max(key.size()));
+    key.resize(proto::base64_decode(reply.forward.key, key.data()).value_or(0));
+  }
+  const Place now = place(Bytes(key));
+  if (now.is == Place::Is::elsewhere && ask_again(owed, reply, addresses_[now.member])) return;
+  ++counters_.failed;
+  finish(owed, failure_text(reply, Failure::wrong_owner, false), true);
+}
+
+void Routing::on_peer_failure(std::uint64_t call, Failure failure, bool sent) {
+  const auto found = owed_.find(call);
+  if (found == owed_.end()) return;
+  const Owed owed = found->second;
+  owed_.erase(found);
+  OwedReply& reply = node_.connections->at(owed.connection).replies().at(owed.number);
+  ++counters_.failed;
+  finish(owed, failure_text(reply, failure, sent), true);
+}
+
+void Routing::drop(OwedReply& reply) {
+  owed_.erase(reply.call);
+  if (reply.forward.read_only) peers_.cancel(reply.call);
+}
+
+void Routing::forget(ReplyQueue& replies) {
+  replies.for_each([&](OwedReply& reply) {
+    if (!reply.ready) drop(reply);
+  });
+}
+
+std::optional<std::string> Routing::audit() const {
+  for (const auto& [call, owed] : owed_) {
+    Connection& connection = node_.connections->at(owed.connection);
+    if (!connection.in_use()) return "routing: a call of a connection that is gone";
+    if (connection.replies().at(owed.number).call != call)
+      return "routing: a reply is owed for another call";
+  }
+  return std::nullopt;
+}
+
+}  // namespace cacheismo::node

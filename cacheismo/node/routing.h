@@ -1,0 +1,155 @@
+// Routing: which node answers a request, and what this one owes its clients for those that others
+// answer.
+//
+//   Command --place()--> here                      -> Dispatcher, as without a cluster
+//                    `-> elsewhere --forward()--> Peers ~~> owner's node
+//   client <- Connection <- ReplyQueue <- on_peer_reply() <~~'
+//
+//  1. A request is forwarded at most once: one that says that it was (hops >= 1) is answered here,
+//     or refused with `wrong-owner epoch=E` before anything was executed.
+//  2. Every forwarded request ends by its deadline, with the owner's reply or one line of error.
+//  3. A request that was refused as another node's is asked again at most once, and for at most one
+//     in ten of all that were forwarded. (What a lost connection did not take, Peers sends again.)
+//  4. The ring is swapped whole, and its epoch only grows.
+//
+// What it is not: it decides nothing about membership, and health never changes an owner.
+
+#ifndef CACHEISMO_NODE_ROUTING_H_
+#define CACHEISMO_NODE_ROUTING_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "cacheismo/base/bytes.h"
+#include "cacheismo/base/result.h"
+#include "cacheismo/cluster/forward.h"
+#include "cacheismo/cluster/ring.h"
+#include "cacheismo/lua/engine.h"
+#include "cacheismo/node/config.h"
+#include "cacheismo/node/peers.h"
+#include "cacheismo/node/reply_queue.h"
+#include "cacheismo/proto/command.h"
+
+namespace cacheismo::node {
+
+struct NodeState;
+
+/// What `stats cluster` tells.
+struct RoutingCounters {
+  std::uint64_t forwarded = 0;
+  std::uint64_t answered = 0;  ///< by their owners
+  std::uint64_t failed = 0;    ///< answered with an error of this node
+  std::uint64_t retried = 0;
+  std::uint64_t wrong_owner_sent = 0;
+  std::uint64_t wrong_owner_received = 0;
+  std::uint64_t rings_taken = 0;
+  std::uint64_t rings_refused = 0;
+};
+
+class Routing final : public PeerReplies {
+ public:
+  Routing(NodeState& node, Peers& peers);
+
+  /// Reads the ring and takes it if it is newer; keeps the old one otherwise, and says why.
+  [[nodiscard]] Result<void, std::string> load();
+  /// Reads it again if its source says that it may have changed. Called at each upkeep.
+  void refresh_if_due();
+
+  [[nodiscard]] const cluster::Ring& ring() const { return *ring_; }
+  /// Index of this node in the ring; nullopt: it is no member and owns nothing.
+  [[nodiscard]] std::optional<std::uint32_t> self() const { return self_; }
+  /// Of a member by name.
+  [[nodiscard]] std::optional<io::Address> address_of(Bytes name) const;
+
+  // ---- Where a request goes ---------------------------------------------------------------------
+
+  struct Place {
+    enum class Is : std::uint8_t { here, elsewhere, wrong };
+    Is is = Is::here;
+    std::uint32_t member = 0;  ///< of elsewhere
+  };
+  /// Of a command that names one key.
+  [[nodiscard]] Place place(const proto::Command& command);
+  /// What the ring hashes of a key: the key of the object that it names, put into `made`, or the
+  /// key itself.
+  [[nodiscard]] Bytes placed_by(Bytes key, std::string& made) const;
+  /// The members, for scripts.
+  [[nodiscard]] std::vector<lua::RingNode> nodes() const;
+  /// The hop that a meta command says it has made; nullopt: it comes from a client.
+  [[nodiscard]] static std::optional<cluster::Hop> hop_of(const proto::Command& command);
+  /// Of one key of a get, gets, gat or gats.
+  [[nodiscard]] Place place(Bytes key);
+  /// The reply of Place::Is::wrong.
+  [[nodiscard]] std::string wrong_owner();
+
+  // ---- Forwarding -------------------------------------------------------------------------------
+  // `connection` is the slot of whose queue it is. A failure is a reply, too.
+
+  void forward(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member,
+               const proto::Command& command, Bytes data);
+  void forward_get(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member, Bytes key,
+                   const cluster::ForwardGet& how, std::uint32_t group);
+  /// Asks every other active member for `key`. Only errors are replies of the group; with `silent`
+  /// not even they.
+  void order_all(ReplyQueue& replies, std::uint32_t connection, Bytes key, std::uint32_t group,
+                 bool silent);
+  /// Has the owner forget what a storage command names: its value could not be taken.
+  void remove(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member,
+              const proto::Command& command);
+  /// The connection ends: what only reads is cancelled, the rest goes on unheard.
+  void forget(ReplyQueue& replies);
+  /// One reply is not wanted any more.
+  void drop(OwedReply& reply);
+
+  // ---- cluster:... ------------------------------------------------------------------------------
+
+  /// The method that stands for a key of this room; nullptr: none.
+  [[nodiscard]] const lua::Method* find(Bytes key, Bytes& rest) const;
+  [[nodiscard]] bool owns(const lua::Method& method) const { return &method == &builtin_; }
+  [[nodiscard]] lua::Answer call(Bytes rest);
+
+  void on_peer_reply(std::uint64_t call, const proto::ReplyPart& reply) override;
+  void on_peer_failure(std::uint64_t call, cluster::Failure failure, bool sent) override;
+
+  [[nodiscard]] const RoutingCounters& counters() const { return counters_; }
+  [[nodiscard]] std::optional<std::string> audit() const;
+
+ private:
+  struct Owed {
+    std::uint32_t connection = 0;
+    std::uint64_t number = 0;  ///< in its queue
+  };
+
+  [[nodiscard]] Bytes placed_or_here(Bytes key, std::string& made) const;
+  [[nodiscard]] Place owner_of(Bytes placed) const;
+  [[nodiscard]] bool may_repeat(Bytes key) const;
+  [[nodiscard]] Lane lane_of(Bytes key) const;
+  [[nodiscard]] cluster::ForwardOptions options();
+  void ask(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member, std::string request,
+           OwedReply reply, std::uint32_t opaque);
+  [[nodiscard]] bool ask_again(const Owed& owed, OwedReply& reply, const io::Address& to);
+  void finish(const Owed& owed, std::string text, bool error);
+  void on_wrong_owner(const Owed& owed, OwedReply& reply, Bytes text);
+  [[nodiscard]] Result<void, std::string> take(RingView view);
+  [[nodiscard]] std::string describe() const;
+
+  NodeState& node_;
+  Peers& peers_;
+  std::optional<cluster::Ring> ring_;
+  std::vector<io::Address> addresses_;  ///< of the ring's members, in their order
+  std::optional<std::uint32_t> self_;
+  std::unordered_map<std::uint64_t, Owed> owed_;  ///< by call of Peers; never iterated in order
+  RoutingCounters counters_;
+  std::uint32_t retry_tenths_ = retry_tenths_max;  ///< ten of them allow one
+  MonotonicTime check_at_;
+  lua::Method builtin_;  ///< stands for every key of `cluster:`
+  std::string text_;     ///< behind the latest answer of call()
+  static constexpr std::uint32_t retry_tenths_max = 100;
+};
+
+}  // namespace cacheismo::node
+
+#endif  // CACHEISMO_NODE_ROUTING_H_

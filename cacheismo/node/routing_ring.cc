@@ -1,0 +1,178 @@
+// Routing, second part: which ring there is, and which node a key is for.
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cacheismo/base/check.h"
+#include "cacheismo/base/limits.h"
+#include "cacheismo/node/node_state.h"
+#include "cacheismo/node/routing.h"
+#include "cacheismo/node/scripts.h"
+
+namespace cacheismo::node {
+
+using proto::Command;
+
+namespace {
+
+constexpr Bytes builtin_prefix = "cluster:";
+
+}  // namespace
+
+// ---- The ring -----------------------------------------------------------------------------------
+
+Result<void, std::string> Routing::load() {
+  check_at_ = node_.io.now().monotonic + limits::ring_check_interval;
+  auto view = node_.config.cluster.source->read();
+  Result<void, std::string> taken;
+  if (view) {
+    taken = take(std::move(*view));
+  } else {
+    taken = failure(view.error());
+  }
+  if (!taken) {
+    ++counters_.rings_refused;
+    node_.log.write(Level::error, "ring_refused", "reason=\"" + taken.error() + '"');
+  }
+  return taken;
+}
+
+Result<void, std::string> Routing::take(RingView view) {
+  CHECK_EQ(view.spec.members.size(), view.addresses.size());
+  if (ring_ && view.spec.epoch < ring_->epoch())
+    return failure(fmt::format("its epoch is {}, and {} is in use: an epoch only grows",
+                               view.spec.epoch, ring_->epoch()));
+  auto made = cluster::Ring::make(std::move(view.spec));
+  if (!made) return failure(made.error());
+  if (ring_ && made->epoch() == ring_->epoch()) {
+    if (std::ranges::equal(made->members(), ring_->members()) &&
+        made->hashing() == ring_->hashing()) {
+      addresses_ = std::move(view.addresses);  // a name may stand for another address now
+      return {};
+    }
+    return failure(fmt::format("it differs from the one in use, and has its epoch, {}: count it up",
+                               made->epoch()));
+  }
+  ring_ = std::move(*made);
+  addresses_ = std::move(view.addresses);
+  self_ = ring_->find(node_.config.cluster.node_name);
+  ++counters_.rings_taken;
+  node_.log.write(Level::info, "ring_taken",
+                  fmt::format("epoch={} members={} self={}", ring_->epoch(),
+                              ring_->members().size(), self_ ? "member" : "none"));
+  return {};
+}
+
+void Routing::refresh_if_due() {
+  if (node_.io.now().monotonic < check_at_) return;
+  check_at_ = node_.io.now().monotonic + limits::ring_check_interval;
+  if (node_.config.cluster.source->changed()) (void)load();
+}
+
+std::optional<io::Address> Routing::address_of(Bytes name) const {
+  const auto member = ring_->find(name);
+  if (!member) return std::nullopt;
+  return addresses_[*member];
+}
+
+// ---- Where a request goes -----------------------------------------------------------------------
+
+/// What decides the place of a key: the key itself, or that of the object which it names, put into
+/// `made`. Empty: it is answered wherever it arrives.
+Bytes Routing::placed_or_here(Bytes key, std::string& made) const {
+  if (key.starts_with(builtin_prefix)) return {};
+  if (node_.scripts == nullptr) return key;
+  Bytes rest;
+  const lua::Method* method = node_.scripts->find(key, rest);
+  if (method == nullptr) return key;
+  return method->type == nullptr ? Bytes{} : lua::Engine::object_key(*method, rest, made);
+}
+
+Bytes Routing::placed_by(Bytes key, std::string& made) const {
+  const Bytes placed = placed_or_here(key, made);
+  return placed.empty() ? key : placed;
+}
+
+std::vector<lua::RingNode> Routing::nodes() const {
+  std::vector<lua::RingNode> nodes;
+  for (std::uint32_t i = 0; i < addresses_.size(); ++i) {
+    const cluster::Member& member = ring_->members()[i];
+    nodes.push_back({.name = member.name,
+                     .address = io::to_string(addresses_[i]),
+                     .state = std::string(cluster::to_string(member.state)),
+                     .self = self_ == i});
+  }
+  return nodes;
+}
+
+Routing::Place Routing::owner_of(Bytes placed) const {
+  const std::uint32_t member = ring_->owner(placed);
+  if (self_ && member == *self_) return {};
+  return {.is = Place::Is::elsewhere, .member = member};
+}
+
+Routing::Place Routing::place(Bytes key) {
+  std::string made;
+  const Bytes placed = placed_or_here(key, made);
+  return placed.empty() ? Place{} : owner_of(placed);
+}
+
+Routing::Place Routing::place(const Command& command) {
+  const auto hop = hop_of(command);
+  if (!hop || hop->hops == 0) return place(command.key);
+  if (hop->epoch == 0) return {};
+  // Whoever knows a newer ring than this node has decided better than it could.
+  if (hop->epoch > ring_->epoch()) (void)load();
+  Place place = this->place(command.key);
+  if (place.is == Place::Is::elsewhere) place.is = Place::Is::wrong;
+  return place;
+}
+
+std::optional<cluster::Hop> Routing::hop_of(const Command& command) {
+  if (command.verb < proto::Verb::mg || !command.meta.has('P')) return std::nullopt;
+  for (const proto::MetaFlag& flag : command.meta.all()) {
+    if (flag.letter == 'P') return cluster::parse_hop(flag.argument);
+  }
+  return std::nullopt;
+}
+
+// ---- cluster:... --------------------------------------------------------------------------------
+
+const lua::Method* Routing::find(Bytes key, Bytes& rest) const {
+  if (!key.starts_with(builtin_prefix)) return nullptr;
+  rest = key.substr(builtin_prefix.size());
+  return &builtin_;
+}
+
+std::string Routing::describe() const {
+  std::string text = fmt::format("epoch {} hashing {} self {}\n", ring_->epoch(),
+                                 cluster::to_string(ring_->hashing()),
+                                 self_ ? ring_->members()[*self_].name : "-");
+  for (std::size_t i = 0; i < ring_->members().size(); ++i) {
+    const cluster::Member& member = ring_->members()[i];
+    text += fmt::format("{} {} {} weight {}\n", member.name, io::to_string(addresses_[i]),
+                        cluster::to_string(member.state), member.weight);
+  }
+  text.pop_back();
+  return text;
+}
+
+lua::Answer Routing::call(Bytes rest) {
+  const auto value = [&](std::string text) {
+    text_ = std::move(text);
+    return lua::Answer{.is = lua::Answer::Is::value, .text = text_};
+  };
+  if (rest == "epoch") return value(std::to_string(ring_->epoch()));
+  if (rest == "nodes") return value(describe());
+  if (rest.starts_with("owner:")) {
+    const Bytes key = rest.substr(6);
+    std::string made;
+    return value(ring_->members()[ring_->owner(placed_by(key, made))].name);
+  }
+  text_ = "cluster: there are cluster:epoch, cluster:nodes and cluster:owner:KEY";
+  return {.is = lua::Answer::Is::error, .text = text_};
+}
+
+}  // namespace cacheismo::node

@@ -1,0 +1,123 @@
+// Cluster: N nodes and M clients in one world, built from plain options, and its end.
+//
+//   10.0.0.1 n1   10.0.0.2 n2 ... : Node on SimIo, arena and script heap of its own, port 11211
+//   10.0.1.1      10.0.1.2    ... : KeyClient on SimIo; each connection goes to a random node
+//                     Recorder: one history per key --> linear::check
+//
+//  1. Everything follows from the options; the same options give the same journal hash.
+//  2. A node whose host crashes is destroyed and built anew when the host is back, at the same
+//     address and with nothing in memory. The histories say so.
+//  3. finish() lets the world heal and drain, and says what is wrong: a client that does not come
+//     to its end, an audit, a stream that is left, a history that no order explains.
+//
+// What it is not: it knows no ring. What a cluster needs beyond single nodes goes into configure()
+// and owner_of().
+
+#ifndef CACHEISMO_SIM_CLUSTER_CLUSTER_H_
+#define CACHEISMO_SIM_CLUSTER_CLUSTER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cacheismo/base/units.h"
+#include "cacheismo/lua/script.h"
+#include "cacheismo/node/config.h"
+#include "cacheismo/node/node.h"
+#include "sim/arena.h"
+#include "sim/cluster/key_client.h"
+#include "sim/cluster/recorder.h"
+#include "sim/fault_plan.h"
+#include "sim/journal.h"
+#include "sim/script_list.h"
+#include "sim/wire.h"
+#include "sim/world.h"
+
+namespace cacheismo::sim {
+
+struct ClusterOptions {
+  std::uint64_t seed = 1;
+  std::uint32_t nodes = 1;
+  std::uint32_t clients = 4;
+  std::uint32_t keys = 6;
+  FaultPlan plan = calm_plan();
+  node::Config config = {};  ///< of every node; listen and scripts.source are set by the cluster
+  /// Of every node; nullopt: none, and no key is virtual.
+  std::optional<std::vector<lua::Script>> scripts = std::nullopt;
+  KeyClient::Options client = {};  ///< number and nodes are set by the cluster
+  JournalLines* journal = nullptr;
+};
+
+class Cluster final : private HostFaults {
+ public:
+  /// Starts the nodes and the clients; nothing has happened yet.
+  explicit Cluster(const ClusterOptions& options);
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  [[nodiscard]] static std::string name(std::size_t node) { return "n" + std::to_string(node + 1); }
+  [[nodiscard]] static io::Address address(std::size_t node);
+
+  [[nodiscard]] World& world() { return world_; }
+  [[nodiscard]] std::size_t nodes() const { return members_.size(); }
+  /// Requires that its host is up.
+  [[nodiscard]] node::Node& node(std::size_t node) { return *members_[node]->node; }
+  [[nodiscard]] SimIo& node_io(std::size_t node) { return members_[node]->io; }
+  [[nodiscard]] const KeptLog& log(std::size_t node) const { return members_[node]->log; }
+  [[nodiscard]] const Recorder& recorder() const { return recorder_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<KeyClient>>& clients() const { return clients_; }
+
+  /// Runs for `length`; every 100 ms the audits of all nodes that are up. Stops at a violation.
+  void run_for(Duration length);
+  /// Ends the run and judges it. Requires that the plan's faults have ended or never begin. Once.
+  void finish();
+
+  /// What is wrong, the first thing first.
+  [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+  /// Of the histories, after finish().
+  [[nodiscard]] const Recorder::Judgement& judgement() const { return judgement_; }
+
+ private:
+  struct Member {
+    explicit Member(SimIo& the_io) : io(the_io) {}
+
+    SimIo& io;
+    KeptLog log;
+    std::optional<Arena> arena;
+    std::optional<ScriptList> scripts;
+    std::unique_ptr<node::Node> node;
+  };
+
+  // HostFaults
+  void on_crash(SimIo& host) override;
+  void on_restart(SimIo& host) override;
+
+  // ---- What belongs to a cluster of more than unconnected nodes goes here -----------------------
+
+  /// Completes the config of node `node` (from 0): everything that is not the same for all.
+  void configure(node::Config& config, std::size_t node) const;
+  /// The node that keeps `key`; nullopt: any of them may.
+  [[nodiscard]] std::optional<std::size_t> owner_of(std::uint32_t key) const;
+
+  void start_node(std::size_t node);
+  void stop_nodes();
+  void audit();
+  void violation(const std::string& text);
+
+  ClusterOptions options_;
+  World world_;
+  Recorder recorder_;
+  std::vector<std::unique_ptr<Member>> members_;
+  std::vector<std::unique_ptr<KeyClient>> clients_;
+  std::vector<std::string> violations_;
+  Recorder::Judgement judgement_;
+  bool finished_ = false;
+};
+
+}  // namespace cacheismo::sim
+
+#endif  // CACHEISMO_SIM_CLUSTER_CLUSTER_H_

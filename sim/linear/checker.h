@@ -1,0 +1,53 @@
+// Checker: is there an order of one key's operations that explains what everybody was told?
+//
+//   history --> [ Wing and Gong's search, Lowe's memory of (operations done, state) ] --> Result
+//
+// The search takes, again and again, an operation that was called before any operation left over
+// returned, and asks the register (register.h) whether it can be next; if none can, it goes back. A
+// pair of (done, state) that was met before is not tried again: that is what makes it fast.
+//
+//  1. linearizable: an order was found. not_linearizable: there is none. undecided: more steps than
+//     allowed; whoever asks counts those, because a checker that never decides checks nothing.
+//  2. A cache may forget. With `may_forget_from_ns` the key may be lost at any instant from then
+//     on, any number of times; one certain loss (a crash) is an operation, Verb::forget. Without
+//     either the register is exact.
+//  3. The text of a failure names the first reply that nothing explains, by looking for the
+//     shortest history that fails: all that was called before some instant, what had not returned
+//     then unknown.
+//
+// Sources: Wing and Gong, "Testing and verifying concurrent objects", 1993; Lowe, "Testing for
+// linearizability", 2017; Porcupine does the same.
+// Cost: exponential in the operations that overlap, unknown ones foremost, hence the bound.
+
+#ifndef CACHEISMO_SIM_LINEAR_CHECKER_H_
+#define CACHEISMO_SIM_LINEAR_CHECKER_H_
+
+#include <cstdint>
+#include <string>
+
+#include "sim/linear/history.h"
+
+namespace cacheismo::linear {
+
+struct CheckOptions {
+  std::int64_t may_forget_from_ns = never_ns;
+  std::uint64_t steps_max = 2'000'000;  ///< of one search; a step asks the register once
+};
+
+enum class Verdict : std::uint8_t { linearizable, not_linearizable, undecided };
+
+struct Result {
+  Verdict verdict = Verdict::linearizable;
+  std::uint64_t steps = 0;
+  /// not_linearizable: the end of the shortest history that fails, one operation a line, and the
+  /// best order that explains the rest. Otherwise empty.
+  std::string text;
+};
+
+/// The key is absent at first. Requires that each outcome fits its verb and that no operation
+/// returns before its call.
+[[nodiscard]] Result check(const History& history, const CheckOptions& options = {});
+
+}  // namespace cacheismo::linear
+
+#endif  // CACHEISMO_SIM_LINEAR_CHECKER_H_

@@ -1,0 +1,231 @@
+// Goal: what really happened in some order is always accepted, and the search agrees with one that
+// tries every order.
+// Method: a sequential execution whose operations get overlapping intervals around their instants,
+// some without a reply, some lost before they had an effect; for the comparison one outcome is
+// changed, and a naive search with a register of its own judges up to 7 operations.
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include "sim/linear/checker.h"
+
+namespace cacheismo::linear {
+namespace {
+
+// ---- What a cache does, once more and in the simplest way ---------------------------------------
+
+struct Key {
+  std::optional<std::string> value;
+  std::uint64_t version = 0;  ///< of the write; what gets tells
+};
+
+std::uint64_t number_in(const std::string& text) { return std::stoull(text); }
+bool is_number(const std::string& text) { return text.find_first_not_of("0123456789") > 99; }
+
+/// Executes and fills in what the client is told.
+void execute(Key& key, Operation& one, std::uint64_t& versions) {
+  const auto write = [&](const std::string& value) { key = {value, ++versions}; };
+  switch (one.verb) {
+    case Verb::get:
+    case Verb::gets:
+      one.outcome = key.value ? Outcome::hit : Outcome::miss;
+      one.value = key.value.value_or("");
+      one.token = key.value && one.verb == Verb::gets ? key.version : 0;
+      return;
+    case Verb::set: one.outcome = Outcome::stored; return write(one.value);
+    case Verb::add:
+      one.outcome = key.value ? Outcome::not_stored : Outcome::stored;
+      if (!key.value) write(one.value);
+      return;
+    case Verb::remove:
+      one.outcome = key.value ? Outcome::deleted : Outcome::not_found;
+      key.value.reset();
+      return;
+    case Verb::incr:
+      if (!key.value) {
+        one.outcome = Outcome::not_found;
+      } else if (!is_number(*key.value)) {
+        one.outcome = Outcome::not_a_number;
+      } else {
+        one.outcome = Outcome::number;
+        one.result = number_in(*key.value) + one.number;
+        write(std::to_string(one.result));
+      }
+      return;
+    case Verb::cas:
+      if (!key.value) {
+        one.outcome = Outcome::not_found;
+      } else if (one.token != key.version) {
+        one.outcome = Outcome::exists;
+      } else {
+        one.outcome = Outcome::stored;
+        write(one.value);
+      }
+      return;
+    case Verb::forget: one.outcome = Outcome::forgotten; key.value.reset();
+  }
+}
+
+// ---- Histories ----------------------------------------------------------------------------------
+
+struct Made {
+  History history;
+  std::int64_t may_forget_from_ns = never_ns;
+};
+
+int below(int bound) { return *rc::gen::inRange(0, bound); }
+
+Operation drawn_operation(const Key& key) {
+  constexpr const char* values[] = {"a", "b", "1", "7"};
+  Operation one;
+  one.verb = static_cast<Verb>(below(20) == 0 ? 7 : below(7));
+  if (one.verb == Verb::set || one.verb == Verb::add || one.verb == Verb::cas) {
+    one.value = values[below(4)];
+  }
+  if (one.verb == Verb::incr) one.number = static_cast<std::uint64_t>(1 + below(2));
+  // Tokens are those that could have been told.
+  if (one.verb == Verb::cas) {
+    one.token = key.version - std::min(key.version, static_cast<std::uint64_t>(below(2)));
+    if (one.token == 0) one.token = 1'000;
+  }
+  return one;
+}
+
+/// A cas names a token that some gets told before; without that gets it is nobody's.
+void drop_untold_tokens(History& history) {
+  for (Operation& one : history) {
+    if (one.verb != Verb::cas) continue;
+    const bool told = std::any_of(history.begin(), history.end(), [&](const Operation& other) {
+      return other.verb == Verb::gets && other.outcome == Outcome::hit &&
+             other.token == one.token && other.return_ns < one.call_ns;
+    });
+    const bool may_be_stored = one.outcome == Outcome::stored || one.outcome == Outcome::unknown;
+    if (!told && may_be_stored) one.verb = Verb::set;
+  }
+}
+
+Made make(int operations) {
+  Made made;
+  Key key;
+  std::uint64_t versions = 0;
+  if (below(3) == 0) made.may_forget_from_ns = 100 * below(operations + 1);
+  for (int i = 0; i < operations; i++) {
+    const std::int64_t instant = 100 * (i + 1);
+    if (instant >= made.may_forget_from_ns && below(4) == 0) key.value.reset();
+    Operation one = drawn_operation(key);
+    one.client = static_cast<std::uint32_t>(i);
+    one.call_ns = instant - below(300);
+    one.return_ns = instant + below(300);
+    const int fate = below(8);
+    if (fate != 0) execute(key, one, versions);
+    if (fate <= 1) one.outcome = Outcome::unknown;
+    made.history.push_back(one);
+  }
+  drop_untold_tokens(made.history);
+  return made;
+}
+
+// ---- Every order --------------------------------------------------------------------------------
+
+class EveryOrder {
+ public:
+  explicit EveryOrder(const Made& made) : made_(made), done_(made.history.size()) {}
+
+  bool explains() { return goes_on({}, 0, {}); }
+
+ private:
+  using Told = std::map<std::uint64_t, std::uint64_t>;  // version -> token
+
+  bool goes_on(const Key& key, std::uint64_t versions, const Told& told) {
+    bool all = true;
+    std::int64_t first_return = never_ns;
+    for (std::size_t i = 0; i < done_.size(); i++) {
+      const Operation& one = made_.history[i];
+      if (done_[i] || one.outcome == Outcome::unknown) continue;
+      all = false;
+      first_return = std::min(first_return, one.return_ns);
+    }
+    if (all) return true;
+    for (std::size_t i = 0; i < done_.size(); i++) {
+      if (done_[i] || made_.history[i].call_ns > first_return) continue;
+      done_[i] = true;
+      const bool found = can_be_next(made_.history[i], key, versions, told) ||
+                         (first_return >= made_.may_forget_from_ns &&
+                          can_be_next(made_.history[i], {}, versions, told));
+      done_[i] = false;
+      if (found) return true;
+    }
+    return false;
+  }
+
+  bool can_be_next(const Operation& one, Key key, std::uint64_t versions, Told told) {
+    Operation replay = one;
+    if (one.verb == Verb::cas) {  // spelt in versions
+      replay.token = 0;
+      const auto at = told.find(key.version);
+      if (at != told.end() && at->second == one.token) replay.token = key.version;
+      if (!key.value) replay.token = 0;
+    }
+    execute(key, replay, versions);
+    if (one.outcome != Outcome::unknown) {
+      if (replay.outcome != one.outcome || replay.result != one.result) return false;
+      if (one.outcome == Outcome::hit && replay.value != one.value) return false;
+      if (one.verb == Verb::gets && one.outcome == Outcome::hit) {
+        const auto at = told.try_emplace(key.version, one.token).first;
+        if (at->second != one.token) return false;
+      }
+    }
+    return goes_on(key, versions, told);
+  }
+
+  const Made& made_;
+  std::vector<bool> done_;
+};
+
+std::string shown(const Made& made) {
+  std::string text = "forgets from " + std::to_string(made.may_forget_from_ns) + "\n";
+  for (const Operation& one : made.history) text += to_string(one) + "\n";
+  return text;
+}
+
+Verdict verdict_of(const Made& made) {
+  return check(made.history, {.may_forget_from_ns = made.may_forget_from_ns}).verdict;
+}
+
+// ---- Properties ---------------------------------------------------------------------------------
+
+TEST(CheckerProperty, WhatHappenedInSomeOrderIsAccepted) {
+  EXPECT_TRUE(rc::check([] {
+    const Made made = make(*rc::gen::inRange(0, 40));
+    RC_LOG() << shown(made);
+    RC_ASSERT(verdict_of(made) == Verdict::linearizable);
+  }));
+}
+
+TEST(CheckerProperty, AgreesWithASearchThroughEveryOrder) {
+  int refused = 0;
+  EXPECT_TRUE(rc::check([&refused] {
+    Made made = make(*rc::gen::inRange(1, 8));
+    Operation& changed =
+        made.history[static_cast<std::size_t>(below(static_cast<int>(made.history.size())))];
+    const Outcome outcome = static_cast<Outcome>(below(11));
+    if (fits(changed.verb, outcome)) changed.outcome = outcome;
+    if (changed.outcome == Outcome::hit) changed.value = below(2) == 0 ? "a" : "7";
+    if (changed.verb == Verb::gets) changed.token = static_cast<std::uint64_t>(1 + below(3));
+    if (changed.outcome == Outcome::number) changed.result = static_cast<std::uint64_t>(below(9));
+    RC_LOG() << shown(made);
+    const bool accepted = verdict_of(made) == Verdict::linearizable;
+    refused += accepted ? 0 : 1;
+    RC_ASSERT(accepted == EveryOrder(made).explains());
+  }));
+  EXPECT_GT(refused, 100);
+}
+
+}  // namespace
+}  // namespace cacheismo::linear

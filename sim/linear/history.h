@@ -1,0 +1,77 @@
+// History: what clients asked about one key and what they were told, with the times of both.
+//
+//   client 1   |---- set a: stored ----|
+//   client 2          |------- get: a -------|
+//   client 3                |---- set b: ?  - - - - - - - -   (no reply: at any time, or never)
+//
+//  1. An operation takes effect at one instant between its call and its return.
+//  2. One whose outcome is unknown has no return: it takes effect at some instant after its call,
+//     or never.
+//  3. A token names one written value: no two values of the key ever have the same.
+//
+// What it is not: it knows no connection; an operation that certainly was not executed (its connect
+// failed) is left out by whoever records.
+
+#ifndef CACHEISMO_SIM_LINEAR_HISTORY_H_
+#define CACHEISMO_SIM_LINEAR_HISTORY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cacheismo::linear {
+
+enum class Verb : std::uint8_t {
+  get,     ///< hit or miss
+  gets,    ///< the same; a hit also tells the token
+  set,     ///< stored
+  add,     ///< stored or not_stored
+  remove,  ///< delete: deleted or not_found
+  incr,    ///< number, not_found or not_a_number
+  cas,     ///< stored, exists or not_found
+  forget,  ///< the cache lost the key, whether it had it or not: a crash, an eviction; forgotten
+};
+
+enum class Outcome : std::uint8_t {
+  unknown,
+  hit,
+  miss,
+  stored,
+  not_stored,
+  exists,
+  deleted,
+  not_found,
+  number,
+  not_a_number,
+  forgotten,
+};
+
+struct Operation {
+  std::uint32_t client = 0;
+  Verb verb = Verb::get;
+  Outcome outcome = Outcome::unknown;
+  std::int64_t call_ns = 0;
+  std::int64_t return_ns = 0;  ///< at least call_ns; no meaning if the outcome is unknown
+  std::string value = {};      ///< set, add, cas: what is written; get, gets: what a hit returned
+  std::uint64_t token = 0;     ///< cas: what is asked for; gets: what a hit told
+  std::uint64_t number = 0;    ///< incr: how much; never 0
+  std::uint64_t result = 0;    ///< incr: the number that was returned
+};
+
+using History = std::vector<Operation>;
+
+inline constexpr std::int64_t never_ns = INT64_MAX;
+
+[[nodiscard]] inline bool is_known(const Operation& operation) {
+  return operation.outcome != Outcome::unknown;
+}
+
+/// Whether `outcome` is one that `verb` can have.
+[[nodiscard]] bool fits(Verb verb, Outcome outcome);
+
+/// "12.5ms..13ms client 3 set "b": stored"; a long value is cut.
+[[nodiscard]] std::string to_string(const Operation& operation);
+
+}  // namespace cacheismo::linear
+
+#endif  // CACHEISMO_SIM_LINEAR_HISTORY_H_
