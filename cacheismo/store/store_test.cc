@@ -80,18 +80,6 @@ TEST_F(StoreTest, CasChangesWithTheValueAndNotWithTheExpiry) {
   EXPECT_GT(cas("k"), second);
 }
 
-TEST_F(StoreTest, CasOfAnEarlierLifeMatchesNothingInOneThatBeginsElsewhere) {
-  make({.last_cas = 1'000'000});
-  put("k", "1");
-  const std::uint64_t held = cas("k");
-  EXPECT_EQ(held, 1'000'001u);
-  make({.last_cas = 5'000'000});  // what it knew is lost
-  put("k", "other");
-  EXPECT_EQ(cas("k"), 5'000'001u);
-  EXPECT_EQ(put("k", "2", {.compare_cas = held}), Outcome::exists);
-  EXPECT_EQ(get("k"), "other");
-}
-
 TEST_F(StoreTest, CompareNeedsTheValueThatWasHandedOut) {
   EXPECT_EQ(put("k", "x", {.compare_cas = 1}), Outcome::not_found);
   put("k", "1");
