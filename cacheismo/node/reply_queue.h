@@ -55,8 +55,10 @@ class ReplyQueue {
     return group != 0 && group == silenced_;
   }
 
-  /// A reply that is owed. Returns its number, to be found again with at().
+  /// A reply that is owed, or an error that is ready at once. Returns its number, to be found again
+  /// with at().
   std::uint64_t owe(OwedReply reply) {
+    held_bytes_ += reply.text.size();
     replies_.push_back(std::move(reply));
     return first_ + replies_.size() - 1;
   }
