@@ -51,6 +51,8 @@ void Connection::on_connected(io::StreamId, Result<void, io::Error>) {
 
 void Connection::on_received(io::StreamId, Result<io::Received, io::Error> result) {
   receiving_ = false;
+  const bool early = received_early_;
+  received_early_ = false;
   if (closing_) return;
   if (!result) {
     if (result.error() == io::Error::eof && owes()) {
@@ -71,8 +73,6 @@ void Connection::on_received(io::StreamId, Result<io::Received, io::Error> resul
     receive();
     return;
   }
-  const bool early = received_early_;
-  received_early_ = false;
   if (early && (waits_for_call_ || sending_ || waiting_turn_)) {
     keep(result->leased);
     partial_ = false;  // what has come may complete the request at the front

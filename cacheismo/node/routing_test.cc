@@ -180,6 +180,19 @@ TEST_P(RoutingTest, AClientThatEndsItsSideHearsWhatIsOwed) {
             "VALUE " + key_of(1) + " 5 1\r\nx\r\nEND\r\n");
 }
 
+TEST_P(RoutingTest, AClientThatEndsItsSideWhileAnOwnerIsSilentHearsOfTheTimeout) {
+  ask("get " + key_of(1) + "\r\n");  // connects
+  wire_.node_io(1).pause(5s);
+  client_.write("get " + key_of(1) + "\r\n");
+  wire_.run();
+  client_.shutdown();
+  wire_.run();
+  EXPECT_EQ(wire_.audit(), std::nullopt);
+  wire_.advance(1100ms);
+  EXPECT_EQ(client_.take(), "SERVER_ERROR cluster: n2: timeout\r\n");
+  EXPECT_EQ(client_.ended(), io::Error::eof);
+}
+
 TEST_P(RoutingTest, ANodeThatIsGoneIsNamedInTime) {
   wire_.node(1).stop(Stop::at_once);
   wire_.run();
