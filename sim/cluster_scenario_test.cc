@@ -107,6 +107,7 @@ struct Bug {
   Sabotage sabotage;
   const char* oracle;       ///< that must object
   const char* faults = "";  ///< without which the bug does nothing
+  Duration length = std::chrono::seconds(2);
 };
 
 class PlantedClusterBug : public testing::TestWithParam<Bug> {};
@@ -117,12 +118,14 @@ TEST_P(PlantedClusterBug, IsCaughtByTheOracleThatIsThereForIt) {
   std::string all;
   for (std::uint64_t seed = 1; seed <= 20; seed++) {
     ScenarioOptions options{.seed = seed,
-                            .length = std::chrono::seconds(2),
+                            .length = GetParam().length,
                             .clients = 6,
                             .plan = calm_plan(),
                             .sabotage = GetParam().sabotage};
+    options.plan->until_ns = 1;
     options.plan->black_hole_per_million = faults->black_hole_per_million;
     options.plan->reset_every_ns = faults->reset_every_ns;
+    if (*GetParam().faults != 0) options.plan->until_ns = 0;  // in the first half
     options.nodes = 3;
     const Report report = run_scenario(options);
     for (const std::string& violation : report.violations) {
@@ -138,10 +141,16 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Bug{Sabotage::swap_values, "history:"}, Bug{Sabotage::ask_twice, "history:"},
                     Bug{Sabotage::stale_value, "history:"}, Bug{Sabotage::run_twice, "history:"},
                     Bug{Sabotage::lose_change, "history:"}, Bug{Sabotage::odd_ring, "placement:"},
+                    Bug{Sabotage::odd_ring, "healed:"}, Bug{Sabotage::odd_ring, "agreement:"},
+                    Bug{Sabotage::odd_ring, "calm:", "", std::chrono::seconds(8)},
                     Bug{Sabotage::odd_ring_hop, "hops:"}, Bug{Sabotage::drop_byte, "replies:"},
                     Bug{Sabotage::swallow_send, "deadline:"},
-                    Bug{Sabotage::slow_clock, "deadline:", "black_hole_per_million=300000 reset"}),
-    [](const auto& bug) { return std::string(to_string(bug.param.sabotage)); });
+                    Bug{Sabotage::slow_clock, "deadline:", "black_hole_per_million=300000 reset",
+                        std::chrono::seconds(4)}),
+    [](const auto& bug) {
+      const std::string oracle = bug.param.oracle;
+      return to_string(bug.param.sabotage) + ("_" + oracle.substr(0, oracle.size() - 1));
+    });
 
 }  // namespace
 }  // namespace cacheismo::sim
