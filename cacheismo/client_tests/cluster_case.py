@@ -159,7 +159,7 @@ class Node:
 
 
 class Cluster:
-    """Nodes n1, n2, ... of one ring file. `joining` of them are known to the test alone at first."""
+    """Nodes n1, n2, ... of one ring file; the last `joining` of them are not in it at first."""
 
     node_class = Node
 
