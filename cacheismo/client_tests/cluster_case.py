@@ -79,6 +79,7 @@ class Node:
 
     host = "127.0.0.1"
     around = ()  # a command that runs the daemon
+    timeout_ms = CLUSTER_TIMEOUT_MS
 
     def __init__(self, name, port, folder):
         self.name = name
@@ -94,7 +95,7 @@ class Node:
             self.process = subprocess.Popen(
                 [*self.around, daemon.server_path(), "-u", "root", "-l", self.host,
                  "-p", str(self.port), "-v", f"--ring-file={self.ring}",
-                 f"--node-name={self.name}", f"--cluster-timeout={CLUSTER_TIMEOUT_MS}", *flags],
+                 f"--node-name={self.name}", f"--cluster-timeout={self.timeout_ms}", *flags],
                 stdin=subprocess.DEVNULL, stderr=log)
 
         def started():
@@ -231,10 +232,13 @@ class ClusterTest(unittest.TestCase):
 
     size = 3
     joining = 0
+    timeout_ms = CLUSTER_TIMEOUT_MS
 
     def setUp(self):
         self.cluster = Cluster(self.size, self.joining)
         self.addCleanup(self.cluster.stop)
+        for node in self.cluster.nodes:
+            node.timeout_ms = self.timeout_ms
         for node in self.cluster.nodes[:self.size]:
             node.start()
 

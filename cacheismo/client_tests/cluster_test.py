@@ -22,6 +22,8 @@ MIB = 1 << 20
 
 
 class AnyNode(ClusterTest):
+    timeout_ms = 10_000  # nothing fails here, however busy the machine is
+
     def pymemcache(self, index):
         client = Client(self.cluster.nodes[index].address, connect_timeout=daemon.PATIENCE_S,
                         timeout=daemon.PATIENCE_S, default_noreply=False)
@@ -155,7 +157,9 @@ class AnyNode(ClusterTest):
             raw = self.raw((index + 2) % 3)
             self.assertEqual(raw.ask(b"set %b 0 0 %d\r\n%b\r\n" % (key.encode(), MIB, bytes(MIB))),
                              b"SERVER_ERROR object too large for cache\r\n")
-            self.assertIsNone(through.get(key))
+            # Whoever asks elsewhere may be faster than the word to the owner.
+            self.assertEqual(raw.ask(f"get {key}\r\n".encode()), b"END\r\n")
+            self.assertTrue(through.get(key) is None)
 
     def test_a_client_that_half_closes_gets_all_replies(self):
         keys = [f"key{n}" for n in range(100)]
@@ -185,6 +189,7 @@ class AnyNode(ClusterTest):
 
 
 class Ring(ClusterTest):
+    timeout_ms = 10_000
     joining = 1
 
     def epochs(self, nodes=range(3)):
