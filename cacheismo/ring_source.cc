@@ -1,9 +1,10 @@
 #include "cacheismo/ring_source.h"
 
+#include <algorithm>
+
 #include "cacheismo/base/limits.h"
 #include "cacheismo/cluster/ring_file.h"
 #include "cacheismo/io/file.h"
-#include "cacheismo/io/resolve.h"
 
 namespace cacheismo {
 
@@ -13,17 +14,66 @@ Result<node::RingView, std::string> RingFileSource::read() {
   if (!content) return failure(content.error());
   auto spec = cluster::parse_ring_file(*content);
   if (!spec) return failure(path_ + ": " + spec.error());
+  std::vector<std::string> names;
+  for (const cluster::Member& member : spec->members) {
+    if (!io::numeric_address(member.host)) names.push_back(member.host);
+  }
+  learn(names);
   node::RingView view;
   view.spec = std::move(*spec);
   for (const cluster::Member& member : view.spec.members) {
-    const auto host = io::resolve_remote(member.host);
-    if (!host)
-      return failure(path_ + ": node " + member.name + ": " + member.host + ": " + host.error());
-    view.addresses.push_back({io::Address::Kind::tcp, *host, member.port});
+    const auto numeric = io::numeric_address(member.host);
+    view.addresses.push_back({.kind = io::Address::Kind::tcp,
+                              .host = numeric ? *numeric : addresses_.at(member.host),
+                              .port = member.port});
   }
   return view;
 }
 
-bool RingFileSource::changed() { return io::file_stamp(path_) != stamp_; }
+bool RingFileSource::changed() {
+  if (io::file_stamp(path_) != stamp_) return true;
+  if (lookup_.busy()) return collect(Duration(0));
+  const bool missing =
+      std::ranges::any_of(addresses_, [](const auto& name) { return name.second.empty(); });
+  ++asks_;
+  if (!addresses_.empty() && (missing || asks_ >= asks_per_lookup)) look_up();
+  return false;
+}
+
+/// From here on `names` are those of the file; waits for the addresses of those that are new.
+void RingFileSource::learn(const std::vector<std::string>& names) {
+  std::erase_if(addresses_, [&](const auto& known) {
+    return std::ranges::find(names, known.first) == names.end();
+  });
+  const std::size_t known = addresses_.size();
+  for (const std::string& name : names) addresses_.try_emplace(name);
+  if (addresses_.size() == known) return;
+  // A batch that runs already does not know the new names. If it does not end, changed() goes on.
+  if (lookup_.busy()) (void)collect(wait_);
+  if (lookup_.busy()) return;
+  look_up();
+  (void)collect(wait_);
+}
+
+void RingFileSource::look_up() {
+  asks_ = 0;
+  std::vector<std::string> names;
+  for (const auto& [name, address] : addresses_) names.push_back(name);
+  lookup_.start(std::move(names));
+}
+
+/// Whether a name of the file has another address than before.
+bool RingFileSource::collect(Duration patience) {
+  const auto found = lookup_.take(patience);
+  if (!found) return false;
+  bool moved = false;
+  for (const auto& [name, address] : *found) {
+    const auto known = addresses_.find(name);
+    if (known == addresses_.end() || !address || known->second == *address) continue;
+    known->second = *address;
+    moved = true;
+  }
+  return moved;
+}
 
 }  // namespace cacheismo

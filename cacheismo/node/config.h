@@ -46,7 +46,9 @@ struct ScriptConfig {
 /// A ring, and where its members can be reached.
 struct RingView {
   cluster::RingSpec spec;
-  std::vector<io::Address> addresses;  ///< of spec.members, in their order
+  /// Of spec.members, in their order. Without a host: not known at present; requests to it fail as
+  /// refused.
+  std::vector<io::Address> addresses;
 };
 
 /// Who says which nodes there are: a ring file, a directory of the cluster, or a test.

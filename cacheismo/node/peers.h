@@ -102,7 +102,8 @@ class Peers final : public io::TimerEvents {
 
   /// Queues a request for the node at `to`, and connects to it if need be; the call's id, never 0.
   /// overload, refused (it failed too often and is left alone for now), timeout (the deadline has
-  /// passed), cancelled (after stop()); then nothing is delivered.
+  /// passed), cancelled (after stop()); then nothing is delivered. An address without a host is one
+  /// that nobody knows at present: refused.
   [[nodiscard]] Result<std::uint64_t, cluster::Failure> submit(const io::Address& to,
                                                                PeerRequest request,
                                                                PeerReplies& to_whom);

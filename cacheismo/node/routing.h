@@ -134,6 +134,7 @@ class Routing final : public PeerReplies {
   void finish(const Owed& owed, std::string text, bool error);
   void on_wrong_owner(const Owed& owed, OwedReply& reply, Bytes text);
   [[nodiscard]] Result<void, std::string> take(RingView view);
+  void take_addresses(std::vector<io::Address> addresses);
   [[nodiscard]] std::string describe() const;
 
   NodeState& node_;

@@ -49,20 +49,39 @@ Result<void, std::string> Routing::take(RingView view) {
   if (ring_ && made->epoch() == ring_->epoch()) {
     if (std::ranges::equal(made->members(), ring_->members()) &&
         made->hashing() == ring_->hashing()) {
-      addresses_ = std::move(view.addresses);  // a name may stand for another address now
+      // A name may stand for another address now.
+      if (addresses_ != view.addresses) take_addresses(std::move(view.addresses));
       return {};
     }
     return failure(fmt::format("it differs from the one in use, and has its epoch, {}: count it up",
                                made->epoch()));
   }
   ring_ = std::move(*made);
-  addresses_ = std::move(view.addresses);
+  addresses_.clear();
   self_ = ring_->find(node_.config.cluster.node_name);
   ++counters_.rings_taken;
   node_.log.write(Level::info, "ring_taken",
                   fmt::format("epoch={} members={} self={}", ring_->epoch(),
                               ring_->members().size(), self_ ? "member" : "none"));
+  take_addresses(std::move(view.addresses));
   return {};
+}
+
+void Routing::take_addresses(std::vector<io::Address> addresses) {
+  std::string moved;
+  std::string unknown;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    const std::string& name = ring_->members()[i].name;
+    if (addresses[i].host.empty()) {
+      unknown += ',' + name;
+    } else if (addresses_.size() == addresses.size() && addresses_[i] != addresses[i]) {
+      moved += ',' + name;
+    }
+  }
+  addresses_ = std::move(addresses);
+  if (!moved.empty()) node_.log.write(Level::info, "addresses_changed", "nodes=" + moved.substr(1));
+  if (!unknown.empty())
+    node_.log.write(Level::warn, "addresses_unknown", "nodes=" + unknown.substr(1));
 }
 
 void Routing::refresh_if_due() {
