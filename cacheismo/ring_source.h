@@ -5,9 +5,9 @@
 //
 //  1. What the file says is taken whole or refused; a node keeps the ring that it has.
 //  2. A name that is not found has no address, and the ring is good nevertheless: the node behind
-//     it may not have started yet. One that was found once keeps its address until there is another.
-//  3. Names are looked up in a thread of their own. read() waits for it only when the file has names
-//     that it had not before, and for lookup_wait at most.
+//     it may not have started yet. One that was found keeps its address until there is another.
+//  3. Names are looked up in a thread of their own. read() waits for it only when the file has
+//     names that it had not before, and for lookup_wait at most.
 //
 // Names without an address are looked up at each changed(), numeric addresses never. What the ring
 // hashes is the text of the host: a name keeps its keys wherever it moves.
