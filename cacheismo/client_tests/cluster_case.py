@@ -162,18 +162,15 @@ class Node:
 class Cluster:
     """Nodes n1, n2, ... of one ring file; the last `joining` of them are not in it at first."""
 
-    node_class = Node
-
     def __init__(self, count, joining=0):
         self.folder = tempfile.TemporaryDirectory()
-        ports = self.ports(count + joining)
-        self.nodes = [self.node_class(f"n{i + 1}", port, self.folder.name)
-                      for i, port in enumerate(ports)]
+        self.nodes = self.make_nodes(count + joining)
         self.epoch = 0
         self.write_ring(self.nodes[:count])
 
-    def ports(self, count):
-        return free_ports(count)
+    def make_nodes(self, count):
+        return [Node(f"n{i + 1}", port, self.folder.name)
+                for i, port in enumerate(free_ports(count))]
 
     def ring_text(self, members, epoch):
         return f"epoch {epoch}\n" + "".join(
@@ -233,9 +230,10 @@ class ClusterTest(unittest.TestCase):
     size = 3
     joining = 0
     timeout_ms = CLUSTER_TIMEOUT_MS
+    cluster_class = Cluster
 
     def setUp(self):
-        self.cluster = Cluster(self.size, self.joining)
+        self.cluster = self.cluster_class(self.size, self.joining)
         self.addCleanup(self.cluster.stop)
         for node in self.cluster.nodes:
             node.timeout_ms = self.timeout_ms

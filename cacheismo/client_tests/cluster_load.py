@@ -169,7 +169,7 @@ class Worker(threading.Thread):
             bound = ERROR_WITHIN_S
             if not str(error).startswith("cluster: "):
                 bound = 2 * CLIENT_TIMEOUT_S + SLACK_S
-            if took > bound:
+            if took > bound + self.load.slack_s:
                 raise AssertionError(f"{error}: only after {took:.2f} s") from error
             time.sleep(0.005)  # a refused connection costs nothing: leave the machine to others
 
@@ -223,7 +223,8 @@ class Worker(threading.Thread):
 class Load:
     """`with Load(...)` runs the workers meanwhile; at the end all must have been right."""
 
-    def __init__(self, clients, seed):
+    def __init__(self, clients, seed, slack_s=0.0):
+        self.slack_s = slack_s  # more than SLACK_S, where the network itself is slow
         self.lock = threading.Lock()
         self.ending = threading.Event()
         self.failures = []
