@@ -172,9 +172,12 @@ class Cluster:
         return [Node(f"n{i + 1}", port, self.folder.name)
                 for i, port in enumerate(free_ports(count))]
 
+    def ring_host(self, node):
+        return node.host
+
     def ring_text(self, members, epoch):
         return f"epoch {epoch}\n" + "".join(
-            f"node {node.name} {node.host}:{node.port}\n" for node in members)
+            f"node {node.name} {self.ring_host(node)}:{node.port}\n" for node in members)
 
     def write_ring(self, members):
         """The next epoch, complete or not at all."""

@@ -160,6 +160,56 @@ class Partition(NetworkTest):
         self.assertLess(time.monotonic() - back, RECOVERY_S)
 
 
+class NamedCluster(NetworkCluster):
+    """Whose ring has names, as in Kubernetes, and whose nodes find them in /etc/hosts."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.hosts = os.path.join(self.folder.name, "hosts")
+        self.tell_hosts({})
+        run("mount", "--bind", self.hosts, "/etc/hosts")  # of this test's mounts alone
+
+    def ring_host(self, node):
+        return f"{node.name}.cache.test"
+
+    def tell_hosts(self, addresses):
+        with open(self.hosts, "w", encoding="ascii") as file:
+            file.writelines(f"{address} {self.ring_host(node)}\n"
+                            for node, address in addresses.items())
+
+    def stop(self):
+        run("umount", "/etc/hosts")
+        super().stop()
+
+
+class Names(NetworkTest):
+    cluster_class = NamedCluster
+    lookup_s = 10  # from one lookup of names to the next, see cacheismo/ring_source.h
+
+    def test_nodes_are_found_when_their_names_are_and_followed_when_they_move(self):
+        one, two, _ = self.cluster.nodes
+        key = self.cluster.keys_of(two, 1)[0]
+        store = f"set {key} 0 0 1\r\nx\r\n".encode()
+        one.wait_for_log("event=addresses_unknown", "nodes=n1,n2,n3")
+        self.assertEqual(self.ask(one, store), b"SERVER_ERROR cluster: n2: refused\r\n")
+        self.cluster.tell_hosts({node: node.host for node in self.cluster.nodes})
+        daemon.until(lambda: self.ask(one, store) == b"STORED\r\n", "n1 finds n2")
+        # As a pod does that is deleted: gone, and back under its name at another address.
+        two.kill()
+        moved = f"{NETWORK}12"
+        two.inside("ip", "address", "delete", f"{two.host}/24", "dev", "eth0")
+        two.inside("ip", "address", "add", f"{moved}/24", "dev", "eth0")
+        two.host, two.address = moved, (moved, two.port)
+        two.start()
+        self.cluster.tell_hosts({node: node.host for node in self.cluster.nodes})
+        told = time.monotonic()
+        self.assertTrue(self.ask(one, store).startswith(b"SERVER_ERROR cluster: n2: "))
+        daemon.until(lambda: self.ask(one, store) == b"STORED\r\n", "n1 follows n2")
+        self.assertLess(time.monotonic() - told, self.lookup_s + RECOVERY_S)
+        one.wait_for_log("event=addresses_changed", "nodes=n2")
+        self.assertEqual(self.stats(0)["rings_taken"], "1")  # it is the same ring
+
+
 class Lossy(NetworkTest):
     """20 ms more for each packet, and one in a hundred is lost, on every link, both ways."""
 
