@@ -323,6 +323,9 @@ Result<Options, std::string> Parser::finish() {
   if (auto result = settle_sizes(); !result) return failure(result.error());
   if (options_.process.ring_file.empty() != options_.config.cluster.node_name.empty())
     return failure(std::string("--ring-file and --node-name are given together, or neither is"));
+  // They would be answered with `unauthenticated` whatever they forward.
+  if (!options_.process.ring_file.empty() && !options_.process.auth_file.empty())
+    return failure(std::string("-Y does not go with --ring-file: nodes know no password"));
   return std::move(options_);
 }
 

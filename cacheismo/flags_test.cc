@@ -3,6 +3,7 @@
 
 #include "cacheismo/flags.h"
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -235,6 +236,20 @@ TEST(Flags, HelpVersionAndLicense) {
   EXPECT_EQ(accepted({"--version"}).action, Action::print_version);
   EXPECT_EQ(accepted({"-i"}).action, Action::print_license);
   EXPECT_NE(help_text().find("127.0.0.1"), Bytes::npos);
+}
+
+TEST(Flags, AClusterIsARingAndANameInIt) {
+  const Options options =
+      accepted({"--ring-file=/etc/ring", "--node-name", "a.1-b_2", "--cluster-timeout=300"});
+  EXPECT_EQ(options.process.ring_file, "/etc/ring");
+  EXPECT_EQ(options.config.cluster.node_name, "a.1-b_2");
+  EXPECT_EQ(options.config.cluster.timeout, std::chrono::milliseconds(300));
+  EXPECT_EQ(accepted({}).config.cluster.timeout, std::chrono::seconds(1));
+  for (const char* half : {"--ring-file=/etc/ring", "--node-name=a"})
+    EXPECT_EQ(refused({half}), "--ring-file and --node-name are given together, or neither is");
+  EXPECT_NE(refused({"--ring-file=/etc/ring", "--node-name=a b"}).find("a b"), std::string::npos);
+  EXPECT_EQ(refused({"--ring-file=/etc/ring", "--node-name=a", "-Y", "/etc/auth"}),
+            "-Y does not go with --ring-file: nodes know no password");
 }
 
 TEST(Flags, ParsingTwiceStartsAfresh) {
