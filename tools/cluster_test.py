@@ -41,6 +41,8 @@ class Cluster:
         self.process = subprocess.Popen(
             [CLUSTER, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, start_new_session=True,
+            # Whoever runs this in the background lets it ignore Ctrl-C; a terminal does not.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env={**os.environ, "PORT": str(port), "CACHEISMO_DAEMON": DAEMON})
         self.log = ""
 

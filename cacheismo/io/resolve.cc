@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cacheismo/base/check.h"
+
 namespace cacheismo::io {
 namespace {
 
@@ -67,6 +69,7 @@ Result<std::string, std::string> resolve_remote(const std::string& name) {
   addrinfo* first = nullptr;
   const int error = getaddrinfo(name.c_str(), nullptr, &hints, &first);
   if (error != 0) return failure(std::string(gai_strerror(error)));
+  CHECK(first != nullptr);
   const addrinfo* chosen = first;
   for (const addrinfo* info = first; info != nullptr; info = info->ai_next) {
     if (info->ai_family == AF_INET) {
