@@ -4,6 +4,7 @@
 #define CACHEISMO_FLAG_VALUES_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,9 @@ struct NumberRange {
 [[nodiscard]] Result<void, std::string> parse_listen(Bytes list, std::uint16_t default_port,
                                                      const Environment& environment,
                                                      std::vector<io::Address>& addresses);
+
+/// The command lines that begin with a verb. Requires one that begins with no flag.
+[[nodiscard]] Result<Options, std::string> parse_verb(std::span<const char* const> arguments);
 
 /// -o: name or name=value, separated by commas.
 [[nodiscard]] Result<void, std::string> parse_extended(Bytes list, Options& options);

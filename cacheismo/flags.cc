@@ -30,8 +30,10 @@ constexpr char flag_enable_reload = 8;
 constexpr char flag_ring_file = 9;
 constexpr char flag_node_name = 10;
 constexpr char flag_cluster_timeout = 11;
+constexpr char flag_accept_copy = 12;
 
 constexpr option long_flags[] = {
+    {"accept-copy", no_argument, nullptr, flag_accept_copy},
     {"auth-file", required_argument, nullptr, 'Y'},
     {"cluster-timeout", required_argument, nullptr, flag_cluster_timeout},
     {"conn-limit", required_argument, nullptr, 'c'},
@@ -212,6 +214,7 @@ Outcome Parser::take_switch(char flag) {
     case flag_no_scripts: options_.process.scripts = false; return {};
     case flag_enable_reload: config.scripts.reload_enabled = true; return {};
     case 'A': config.shutdown_enabled = true; return {};
+    case flag_accept_copy: config.accept_copy = true; return {};
     case 'C': config.cas = false; return {};
     case 'd': options_.process.background = true; return {};
     case 'F': config.flush_enabled = false; return {};
@@ -330,21 +333,6 @@ Result<Options, std::string> Parser::finish() {
 std::string typed_flag(std::span<const char* const> arguments) {
   if (optopt > 0 && optopt < 128) return std::string("-") + static_cast<char>(optopt);
   return arguments[static_cast<std::size_t>(optind) - 1];
-}
-
-// cacheismo check DIR, cacheismo test DIR
-Result<Options, std::string> parse_verb(std::span<const char* const> arguments) {
-  const std::string verb = arguments[1];
-  Options options;
-  options.action = verb == "check" ? Action::check_scripts : Action::test_scripts;
-  if (verb != "check" && verb != "test") {
-    return failure("what is \"" + verb + "\"? Only flags are expected (-h lists them)");
-  }
-  if (arguments.size() != 3 || Bytes(arguments[2]).empty()) {
-    return failure("cacheismo " + verb + " wants one directory of scripts");
-  }
-  options.directory = arguments[2];
-  return options;
 }
 
 }  // namespace

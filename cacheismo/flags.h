@@ -20,6 +20,7 @@
 
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/result.h"
+#include "cacheismo/copy_options.h"
 #include "cacheismo/node/config.h"
 
 namespace cacheismo {
@@ -31,6 +32,7 @@ enum class Action : std::uint8_t {
   print_license,
   check_scripts,  ///< cacheismo check DIR
   test_scripts,   ///< cacheismo test DIR
+  copy,           ///< cacheismo copy FROM TO
 };
 
 /// What concerns the process rather than the node.
@@ -50,6 +52,7 @@ struct ProcessOptions {
 struct Options {
   Action action = Action::serve;
   std::string directory;  ///< of check and test
+  CopyOptions copy;
   node::Config config;
   ProcessOptions process;
   std::vector<std::string> warnings;  ///< what was accepted and does nothing

@@ -1,7 +1,7 @@
 // main: flags -> Config -> arena, EpollIo, Node -> the loop. Nothing else.
 //
 //   exit code 0   stopped by a signal or by `shutdown`, or -h, -V, -i
-//   exit code 1   check or test found something wrong in the scripts
+//   exit code 1   check or test found something wrong in the scripts, or copy a difference
 //   exit code 64  a flag is wrong (EX_USAGE)
 //   exit code 71  the OS or the configuration did not allow what the flags ask for (EX_OSERR)
 
@@ -17,6 +17,7 @@
 
 #include "cacheismo/base/result.h"
 #include "cacheismo/base/units.h"
+#include "cacheismo/copy.h"
 #include "cacheismo/flags.h"
 #include "cacheismo/io/arena_memory.h"
 #include "cacheismo/io/epoll_io.h"
@@ -291,6 +292,7 @@ int run(std::span<const char* const> arguments) {
       return 0;
     case Action::check_scripts: return check_scripts(options->directory);
     case Action::test_scripts: return test_scripts(options->directory);
+    case Action::copy: return run_copy(options->copy);
     case Action::serve: break;
   }
   if (auto served = serve(*options); !served) {
