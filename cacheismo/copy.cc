@@ -253,7 +253,8 @@ Outcome Copier::compare() {
   seen_ = differences_ = not_asked_ = 0;
   const auto bytes = [&] { return sink_ ? sink_->bytes() : 0; };
   progress_.begin("compare", from_facts_.items + to_facts_.items, io_.stopwatch());
-  for (const bool gone : {false, true}) {
+  // First what is gone, which makes room.
+  for (const bool gone : {true, false}) {
     CopySource& scanned = gone ? *to_ : *from_;
     scanned.begin_scan(CopySource::What::digests);
     for (;;) {
@@ -264,7 +265,7 @@ Outcome Copier::compare() {
       if (!done) return done;
       progress_.at(seen_, bytes(), io_.stopwatch());
     }
-    // What was sent must be there before TO is looked through.
+    // What was sent must be there before TO is looked at.
     if (sink_) {
       if (auto finished = sink_->finish(); !finished) return finished;
     }

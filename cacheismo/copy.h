@@ -1,8 +1,8 @@
 // Copy: what `cacheismo copy FROM TO` does: makes one running node answer as another does.
 //
 //   pass 1   FROM --every item--> TO          (TO empty; with --resume a pass like those below)
-//   pass 2+  FROM --digest of each item--> is TO's the same? -- no: the item again
-//            TO   --each key-------------> has FROM it?      -- no: it goes at TO
+//   pass 2+  TO   --each key-------------> has FROM it?      -- no: it goes at TO
+//            FROM --digest of each item--> is TO's the same? -- no: the item again
 //   until a pass finds no difference, or passes_max were made
 //
 //  1. What a pass leaves at TO is what FROM had at some moment of that pass. A key that does not
