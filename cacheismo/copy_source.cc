@@ -47,12 +47,13 @@ Result<void, std::string> CopySource::read_stats(Bytes which, CopyFacts& facts) 
     if (!reply) return failure(reply.error());
     if (reply->word == proto::ReplyWord::end) return {};
     if (reply->word != proto::ReplyWord::stat) return failure(ask_.failed(reply->text));
-    const std::uint64_t number = proto::parse_unsigned(reply->text).value_or(0);
-    if (reply->key == "curr_items") facts.items = number;
-    if (reply->key == "bytes") facts.bytes = number;
-    if (reply->key == "limit_maxbytes") facts.memory_bytes = number;
-    if (reply->key == "evictions") facts.evictions = number;
-    if (reply->key == "item_size_max") facts.item_bytes_max = number;
+    const auto number = proto::parse_unsigned(reply->text);
+    if (!number) continue;  // `evictions` of the settings is a word
+    if (reply->key == "curr_items") facts.items = *number;
+    if (reply->key == "bytes") facts.bytes = *number;
+    if (reply->key == "limit_maxbytes") facts.memory_bytes = *number;
+    if (reply->key == "evictions") facts.evictions = *number;
+    if (reply->key == "item_size_max") facts.item_bytes_max = *number;
   }
 }
 

@@ -228,6 +228,25 @@ TEST(Flags, UnknownOnesAreNamed) {
   EXPECT_NE(refused({"-d", "now"}).find("now"), std::string::npos);
 }
 
+TEST(Flags, CopyWantsTwoNodes) {
+  const Options options = accepted({"copy", "--resume", "--passes=3", "old:11212", "[::1]:5"});
+  EXPECT_EQ(options.action, Action::copy);
+  EXPECT_TRUE(options.copy.resume);
+  EXPECT_FALSE(options.copy.verify);
+  EXPECT_EQ(options.copy.passes_max, 3u);
+  EXPECT_EQ(options.copy.from_host, "old");
+  EXPECT_EQ(options.copy.from_port, 11212);
+  EXPECT_EQ(options.copy.to_host, "::1");
+  EXPECT_EQ(options.copy.to_port, 5);
+  EXPECT_EQ(accepted({"copy", "a", "[::1]"}).copy.from_port, 11211);
+  EXPECT_EQ(accepted({"copy", "a", "[::1]"}).copy.to_host, "::1");
+  for (const char* wrong : {"", ":1", "a:", "a:0", "a:65536", "a:1x", "[::1", "[]:1", "[::1]x:5"})
+    EXPECT_NE(refused({"copy", "a:1", wrong}).find("host:port"), std::string::npos) << wrong;
+  EXPECT_NE(refused({"copy", "a:1"}).find("two nodes"), std::string::npos);
+  EXPECT_NE(refused({"copy", "--resume", "--verify", "a", "b"}), "");
+  EXPECT_TRUE(accepted({"--accept-copy"}).config.accept_copy);
+}
+
 TEST(Flags, HelpVersionAndLicense) {
   EXPECT_EQ(accepted({"-h"}).action, Action::print_help);
   EXPECT_EQ(accepted({"--help"}).action, Action::print_help);
