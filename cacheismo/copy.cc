@@ -315,32 +315,29 @@ Result<int, std::string> Copier::judge() {
   say_differences();
   if (not_asked_ > 0) {
     fmt::print(stderr,
-               "cacheismo: {} items have keys that no request can hold: they are copied by the "
-               "first pass only\n",
+               "cacheismo: {} items have keys that no request can hold, scripts have put them: the "
+               "first pass copies those of up to 64 KiB, nothing compares them\n",
                not_asked_);
   }
-  int code = 0;
-  if (sink_) {
-    for (const std::string& refusal : sink_->refusals())
-      fmt::print(stderr, "cacheismo: {}\n", refusal);
-    const auto facts = to_->facts();
-    if (!facts) return failure(facts.error());
-    const std::uint64_t evictions = facts->evictions - to_facts_.evictions;
-    if (evictions > 0) {
-      fmt::print(stderr,
-                 "cacheismo: TO is too small: it evicted {} items meanwhile, give it more memory "
-                 "(-m)\n",
-                 evictions);
-    }
-    if (evictions > 0 || !sink_->refusals().empty()) code = exit_different;
+  if (differences_ == 0) {
+    fmt::print("FROM and TO answer the same: {} items\n", from_facts_.items);
+    return 0;
   }
-  if (differences_ > 0) {
-    code = exit_different;
-    if (sink_)
-      fmt::print(stderr, "cacheismo: the last pass still found differences: FROM keeps changing\n");
+  if (!sink_) return exit_different;
+  for (const std::string& refusal : sink_->refusals())
+    fmt::print(stderr, "cacheismo: {}\n", refusal);
+  const auto facts = to_->facts();
+  if (!facts) return failure(facts.error());
+  const std::uint64_t evictions = facts->evictions - to_facts_.evictions;
+  if (evictions > 0) {
+    fmt::print(stderr,
+               "cacheismo: TO is too small: it evicted {} items meanwhile, give it more memory "
+               "(-m)\n",
+               evictions);
+  } else if (sink_->refusals().empty()) {
+    fmt::print(stderr, "cacheismo: the last pass still found differences: FROM keeps changing\n");
   }
-  if (code == 0) fmt::print("FROM and TO answer the same: {} items\n", from_facts_.items);
-  return code;
+  return exit_different;
 }
 
 Result<int, std::string> Copier::run() {

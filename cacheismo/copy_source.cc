@@ -1,6 +1,7 @@
 #include "cacheismo/copy_source.h"
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -21,6 +22,10 @@ bool is_plain(Bytes key) {
   });
 }
 
+/// Only tries whether slices are told: a walk that has begun and is not gone on with would stand in
+/// the way of what TO inserts for a minute (Store::scan).
+constexpr std::uint32_t cursor_behind_all = std::numeric_limits<std::uint32_t>::max();
+
 constexpr Bytes no_copier = "it does not tell its items; is it a cacheismo of this version?";
 
 }  // namespace
@@ -32,7 +37,7 @@ CopySource::CopySource(io::EpollIo& io, const std::string& name, const io::Addre
 Result<void, std::string> CopySource::open() {
   if (auto connected = scan_.connect(); !connected) return connected;
   if (auto connected = ask_.connect(); !connected) return connected;
-  ask_.send(fmt::format("mg cluster:digests:0 {}\r\n", hop));
+  ask_.send(fmt::format("mg cluster:digests:{} {}\r\n", cursor_behind_all, hop));
   const auto reply = ask_.reply();
   if (!reply) return failure(reply.error());
   if (reply->is_error()) return failure(ask_.failed(reply->text));
