@@ -51,8 +51,10 @@ class CopyTest(unittest.TestCase):
     def fill(self, client, count, sizes=(0, 1, 100, 600, 5000)):
         for i in range(count):
             value = bytes([97 + i % 26]) * sizes[i % len(sizes)]
-            flags, ttl = (i * 7919) % (1 << 32) if i % 3 == 0 else 0, 1000 if i % 4 == 0 else 0
-            client.send(b"set key%d %d %d %d noreply\r\n%s\r\n" % (i, flags, ttl, len(value), value))
+            flags = (i * 7919) % (1 << 32) if i % 3 == 0 else 0
+            ttl = 1000 if i % 4 == 0 else 0
+            client.send(b"set key%d %d %d %d noreply\r\n%s\r\n" %
+                        (i, flags, ttl, len(value), value))
         self.assertEqual(client.ask(b"mn\r\n"), b"MN\r\n")
 
     def value(self, client, key):
