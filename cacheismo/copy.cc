@@ -1,6 +1,7 @@
 #include "cacheismo/copy.h"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <optional>
@@ -8,10 +9,13 @@
 
 #include <fmt/format.h>
 
+#include "cacheismo/copy_difference.h"
 #include "cacheismo/copy_progress.h"
 #include "cacheismo/copy_sink.h"
 #include "cacheismo/copy_source.h"
+#include "cacheismo/flags.h"
 #include "cacheismo/io/epoll_io.h"
+#include "cacheismo/io/file.h"
 #include "cacheismo/io/process.h"
 #include "cacheismo/io/resolve.h"
 #include "cacheismo/proto/percent.h"
@@ -28,6 +32,12 @@ constexpr int exit_failed = 71;
 /// What the index and the log of recency take of a node's memory for each item, bytes (item.h).
 constexpr std::uint64_t index_bytes_per_item = 14;
 
+/// As short as the shortest -o idle_timeout.
+constexpr Duration keep_alive_interval = std::chrono::milliseconds(500);
+
+/// First line of an auth file, and a good deal of others.
+constexpr std::size_t auth_file_bytes_max = 1 * MiB;
+
 /// Keys of --verify that are named.
 constexpr std::size_t named_max = 10;
 
@@ -36,39 +46,23 @@ struct Difference {
   const char* what = "";
 };
 
-bool lives_as_long(const ItemForm& a, const ItemForm& b) {
-  if (a.seconds_to_live.has_value() != b.seconds_to_live.has_value()) return false;
-  const std::uint64_t one = a.seconds_to_live.value_or(0);
-  const std::uint64_t other = b.seconds_to_live.value_or(0);
-  return std::max(one, other) - std::min(one, other) <= ttl_slack_seconds;
-}
-
-bool is_about_to_expire(const ItemForm& item) {
-  return item.seconds_to_live && *item.seconds_to_live <= ttl_slack_seconds;
-}
-
-/// Why TO's answer for a key is not FROM's; null: it is.
-const char* difference(const ItemForm& from, const std::optional<ItemForm>& to) {
-  if (!to) return is_about_to_expire(from) ? nullptr : "missing";
-  if (from.payload != to->payload || from.client_flags != to->client_flags) return "another value";
-  return lives_as_long(from, *to) ? nullptr : "another time to live";
-}
-
 class Copier final : public io::SignalEvents {
  public:
   explicit Copier(const CopyOptions& options) : options_(options) {}
 
   /// The exit code.
   [[nodiscard]] Result<int, std::string> run();
-  void on_signal(int) override { stop_ = true; }
+  void on_signal(int) override { link_.stop = true; }
   [[nodiscard]] bool writing() const { return sink_.has_value(); }
   void clear_line() { progress_.end(); }
 
  private:
   [[nodiscard]] Result<io::Address, std::string> address(const std::string& host,
                                                          std::uint16_t port) const;
+  [[nodiscard]] Outcome read_auth_file();
   [[nodiscard]] Outcome open();
   [[nodiscard]] Outcome open_sink(const io::Address& to);
+  [[nodiscard]] Outcome after_slice();
   [[nodiscard]] Outcome copy_all();
   [[nodiscard]] Outcome copy_slice(Bytes forms);
   [[nodiscard]] Outcome compare();
@@ -81,7 +75,7 @@ class Copier final : public io::SignalEvents {
   void say_differences() const;
 
   const CopyOptions& options_;
-  bool stop_ = false;
+  CopyLink link_;
   io::EpollIo io_;
   CopyProgress progress_{stderr_is_terminal()};
   std::optional<CopySource> from_;
@@ -94,6 +88,7 @@ class Copier final : public io::SignalEvents {
   std::uint64_t differences_ = 0;  ///< of this pass
   std::uint64_t not_asked_ = 0;    ///< of this pass: keys that no request can hold
   std::vector<Difference> named_;
+  MonotonicTime kept_alive_;
 };
 
 // ---- The beginning ------------------------------------------------------------------------------
@@ -105,14 +100,27 @@ Result<io::Address, std::string> Copier::address(const std::string& host,
   return io::Address{io::Address::Kind::tcp, *numeric, port};
 }
 
+Outcome Copier::read_auth_file() {
+  const auto content = io::read_file(options_.auth_file, auth_file_bytes_max);
+  if (!content) return failure(content.error());
+  const auto credentials = parse_credentials(*content);
+  if (!credentials) return failure(options_.auth_file + ": " + credentials.error());
+  link_.user = credentials->front().user;
+  link_.password = credentials->front().password;
+  return {};
+}
+
 Outcome Copier::open() {
+  if (!options_.auth_file.empty()) {
+    if (auto read = read_auth_file(); !read) return read;
+  }
   const auto from = address(options_.from_host, options_.from_port);
   if (!from) return failure(from.error());
   const auto to = address(options_.to_host, options_.to_port);
   if (!to) return failure(to.error());
   if (*from == *to) return failure(std::string("FROM and TO are the same node"));
-  from_.emplace(io_, "FROM " + to_string(*from), *from, stop_);
-  to_.emplace(io_, "TO " + to_string(*to), *to, stop_);
+  from_.emplace(io_, "FROM " + to_string(*from), *from, link_);
+  to_.emplace(io_, "TO " + to_string(*to), *to, link_);
   for (CopySource* node : {&*from_, &*to_}) {
     if (auto opened = node->open(); !opened) return opened;
     auto facts = node->facts();
@@ -134,7 +142,7 @@ Outcome Copier::open_sink(const io::Address& to) {
     return failure(fmt::format("TO is too small: FROM's items take {} and TO has {} (-m)",
                                shown_bytes(needed), shown_bytes(to_facts_.memory_bytes)));
   }
-  sink_wire_.emplace(io_, "TO " + to_string(to), to, stop_);
+  sink_wire_.emplace(io_, "TO " + to_string(to), to, link_);
   if (auto connected = sink_wire_->connect(); !connected) return connected;
   sink_wire_->send("ms cluster:items 0 P1.0.0.30000\r\n\r\n");
   const auto reply = sink_wire_->reply();
@@ -142,6 +150,20 @@ Outcome Copier::open_sink(const io::Address& to) {
   if (reply->word != proto::ReplyWord::meta_hit) return failure(sink_wire_->failed(reply->text));
   sink_.emplace(*sink_wire_, to_facts_.item_bytes_max);
   return {};
+}
+
+/// Says how far it is, and keeps those connections that this pass does not use.
+Outcome Copier::after_slice() {
+  const MonotonicTime now = io_.stopwatch();
+  progress_.at(seen_, sink_ ? sink_->bytes() : 0, now);
+  if (now - kept_alive_ < keep_alive_interval) return {};
+  kept_alive_ = now;
+  for (CopySource* node : {&*from_, &*to_}) {
+    if (auto kept = node->keep_alive(); !kept) return kept;
+  }
+  if (!sink_) return {};
+  if (auto finished = sink_->finish(); !finished) return finished;
+  return sink_wire_->keep_alive();
 }
 
 // ---- The first pass -----------------------------------------------------------------------------
@@ -167,7 +189,7 @@ Outcome Copier::copy_all() {
     if (!slice) return failure(slice.error());
     if (!*slice) return sink_->finish();
     if (auto copied = copy_slice(**slice); !copied) return copied;
-    progress_.at(seen_, sink_->bytes(), io_.stopwatch());
+    if (auto gone_on = after_slice(); !gone_on) return gone_on;
   }
 }
 
@@ -251,7 +273,6 @@ Outcome Copier::look_for_gone(Bytes forms) {
 
 Outcome Copier::compare() {
   seen_ = differences_ = not_asked_ = 0;
-  const auto bytes = [&] { return sink_ ? sink_->bytes() : 0; };
   progress_.begin("compare", from_facts_.items + to_facts_.items, io_.stopwatch());
   // First what is gone, which makes room.
   for (const bool gone : {true, false}) {
@@ -263,7 +284,7 @@ Outcome Copier::compare() {
       if (!*slice) break;
       const auto done = gone ? look_for_gone(**slice) : compare_slice(**slice);
       if (!done) return done;
-      progress_.at(seen_, bytes(), io_.stopwatch());
+      if (auto gone_on = after_slice(); !gone_on) return gone_on;
     }
     // What was sent must be there before TO is looked at.
     if (sink_) {

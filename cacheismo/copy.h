@@ -9,7 +9,7 @@
 //     change from the start of the last pass on is the same at both, however it was changed before:
 //     by commands, methods, scripts, expiry, eviction or a flush.
 //  2. Exit code 0 says that a whole pass has found no difference: kind, flags, bytes, and the time
-//     to live within ttl_slack_seconds.
+//     to live within ttl_slack_seconds (copy_difference.h).
 //  3. Nothing is kept between runs: one that was interrupted is gone on with by comparing.
 //
 // Why not the lines of `watch`: they show no incr, no touch, no method that a get calls, nothing
@@ -18,14 +18,9 @@
 #ifndef CACHEISMO_COPY_H_
 #define CACHEISMO_COPY_H_
 
-#include <cstdint>
-
 #include "cacheismo/copy_options.h"
 
 namespace cacheismo {
-
-/// Two nodes count on by whole seconds of their own, and an item is under way for a moment.
-inline constexpr std::uint32_t ttl_slack_seconds = 2;
 
 /// Does it, and says on stderr how it goes. The exit code: 0 both answer the same; 1 they do not;
 /// 71 a node could not be reached, refused, or was lost; or it was interrupted.

@@ -16,6 +16,7 @@ struct CopyOptions {
   bool resume = false;           ///< --resume: TO may have items
   bool verify = false;           ///< --verify: compare only
   std::uint32_t passes_max = 8;  ///< --passes
+  std::string auth_file;         ///< --auth-file; empty: no password is asked for
 };
 
 }  // namespace cacheismo

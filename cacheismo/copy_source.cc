@@ -31,8 +31,8 @@ constexpr Bytes no_copier = "it does not tell its items; is it a cacheismo of th
 }  // namespace
 
 CopySource::CopySource(io::EpollIo& io, const std::string& name, const io::Address& address,
-                       const bool& stop)
-    : scan_(io, name, address, stop), ask_(io, name, address, stop) {}
+                       const CopyLink& link)
+    : scan_(io, name, address, link), ask_(io, name, address, link) {}
 
 Result<void, std::string> CopySource::open() {
   if (auto connected = scan_.connect(); !connected) return connected;
@@ -68,6 +68,11 @@ Result<CopyFacts, std::string> CopySource::facts() {
     if (auto read = read_stats(which, facts); !read) return failure(read.error());
   }
   return facts;
+}
+
+Result<void, std::string> CopySource::keep_alive() {
+  if (auto kept = ask_.keep_alive(); !kept || more_) return kept;
+  return scan_.keep_alive();
 }
 
 // ---- All items ----------------------------------------------------------------------------------

@@ -32,11 +32,13 @@ struct CopyFacts {
 class CopySource {
  public:
   CopySource(io::EpollIo& io, const std::string& name, const io::Address& address,
-             const bool& stop);
+             const CopyLink& link);
 
   /// Connects, and makes sure that the node tells its items.
   [[nodiscard]] Result<void, std::string> open();
   [[nodiscard]] Result<CopyFacts, std::string> facts();
+  /// Between slices.
+  [[nodiscard]] Result<void, std::string> keep_alive();
 
   // ---- All items; one walk at a time ------------------------------------------------------------
 

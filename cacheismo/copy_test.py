@@ -11,6 +11,7 @@ import pty
 import random
 import signal
 import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -237,6 +238,22 @@ class CopyTest(unittest.TestCase):
         code, said = copy("--resume", place(source), place(target))
         self.assertEqual(code, 0, said)
         self.expect_same(a, b, [b"key%d" % i for i in range(2000)])
+
+    def test_nodes_that_ask_for_a_password(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".auth") as file:
+            file.write("ann:secret\nbob:other\n")
+            file.flush()
+            source, target = self.pair("-m", "64", "-Y", file.name)
+            a, b = self.client(source), self.client(target)
+            for client in (a, b):
+                self.assertEqual(client.ask(b"set auth 0 0 9\r\nbob other\r\n"), b"STORED\r\n")
+            self.fill(a, 100)
+            code, said = copy(place(source), place(target))
+            self.assertEqual(code, EXIT_OS, said)
+            self.assertIn("unauthenticated", said)
+            code, said = copy("--auth-file=" + file.name, place(source), place(target))
+            self.assertEqual(code, 0, said)
+            self.expect_same(a, b, [b"key%d" % i for i in range(100)])
 
     # ---- What cannot be done --------------------------------------------------------------------
 

@@ -3,10 +3,12 @@
 #include <span>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace cacheismo {
 
-CopyWire::CopyWire(io::EpollIo& io, std::string name, io::Address address, const bool& stop)
-    : io_(io), name_(std::move(name)), address_(std::move(address)), stop_(stop) {}
+CopyWire::CopyWire(io::EpollIo& io, std::string name, io::Address address, const CopyLink& link)
+    : io_(io), name_(std::move(name)), address_(std::move(address)), link_(link) {}
 
 Result<void, std::string> CopyWire::connect() {
   const MonotonicTime deadline = io_.stopwatch() + connect_patience;
@@ -14,7 +16,22 @@ Result<void, std::string> CopyWire::connect() {
   while (!connected_) {
     if (auto waited = wait(deadline + connect_patience); !waited) return waited;
   }
-  return {};
+  if (link_.user.empty()) return {};
+  const std::string login = link_.user + ' ' + link_.password;
+  send(fmt::format("set auth 0 0 {}\r\n{}\r\n", login.size(), login));
+  const auto answer = reply();
+  if (!answer) return failure(answer.error());
+  // A node without -Y stores it, as one with -Y says that it has.
+  if (answer->word == proto::ReplyWord::stored) return {};
+  return failure(failed("it does not let in who is on the first line of --auth-file"));
+}
+
+Result<void, std::string> CopyWire::keep_alive() {
+  send("mn\r\n");
+  const auto answer = reply();
+  if (!answer) return failure(answer.error());
+  if (answer->word == proto::ReplyWord::meta_noop) return {};
+  return failure(failed(answer->text));
 }
 
 void CopyWire::send(Bytes bytes) {
@@ -52,7 +69,7 @@ Result<proto::ReplyPart, std::string> CopyWire::reply() {
 
 Result<void, std::string> CopyWire::wait(MonotonicTime deadline) {
   if (!error_.empty()) return failure(failed(error_));
-  if (stop_) return failure(std::string("interrupted"));
+  if (link_.stop) return failure(std::string("interrupted"));
   const Duration left = deadline - io_.stopwatch();
   if (left <= Duration::zero()) return failure(failed("no answer"));
   if (connected_ && !receive_outstanding_) {

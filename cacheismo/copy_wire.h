@@ -24,6 +24,13 @@
 
 namespace cacheismo {
 
+/// What all wires of a copy share.
+struct CopyLink {
+  bool stop = false;  ///< set by a signal; ends every wait
+  std::string user;   ///< empty: nobody asks for a password
+  std::string password;
+};
+
 class CopyWire final : public io::StreamEvents {
  public:
   /// How long a connection may take, and a reply. A node answers each request of a copy within
@@ -31,18 +38,22 @@ class CopyWire final : public io::StreamEvents {
   static constexpr Duration connect_patience = std::chrono::seconds(5);
   static constexpr Duration reply_patience = std::chrono::seconds(30);
 
-  /// `name` stands in front of failures. `stop`: set by a signal; ends every wait. Both the Io and
-  /// `stop` outlive the wire.
-  CopyWire(io::EpollIo& io, std::string name, io::Address address, const bool& stop);
+  /// `name` stands in front of failures. The Io and `link` outlive the wire.
+  CopyWire(io::EpollIo& io, std::string name, io::Address address, const CopyLink& link);
   /// The Io must not run any more.
   ~CopyWire() = default;
   CopyWire(const CopyWire&) = delete;
   CopyWire& operator=(const CopyWire&) = delete;
 
+  /// Connects, and says the password if there is one.
   [[nodiscard]] Result<void, std::string> connect();
   void send(Bytes bytes);
   /// The next part of a reply; its views live until the next call.
   [[nodiscard]] Result<proto::ReplyPart, std::string> reply();
+
+  /// A request and its reply that do nothing: -o idle_timeout closes who is silent. Requires that
+  /// no reply is owed.
+  [[nodiscard]] Result<void, std::string> keep_alive();
 
   [[nodiscard]] std::string failed(Bytes what) const { return name_ + ": " + std::string(what); }
 
@@ -58,7 +69,7 @@ class CopyWire final : public io::StreamEvents {
   io::EpollIo& io_;
   std::string name_;
   io::Address address_;
-  const bool& stop_;
+  const CopyLink& link_;
   io::StreamId stream_;
   std::string error_;    ///< why nothing more will come
   std::string sending_;  ///< pinned while a send is outstanding

@@ -43,18 +43,24 @@ Result<Options, std::string> parse_copy(std::span<const char* const> arguments) 
   std::size_t nodes = 0;
   for (const Bytes word : arguments.subspan(2)) {
     constexpr Bytes passes = "--passes=";
+    constexpr Bytes auth_file = "--auth-file=";
     if (word == "--resume") {
       copy.resume = true;
     } else if (word == "--verify") {
       copy.verify = true;
+    } else if (word.starts_with(auth_file)) {
+      if (auto path = parse_path("--auth-file", word.substr(auth_file.size()), copy.auth_file);
+          !path)
+        return failure(path.error());
     } else if (word.starts_with(passes)) {
       const auto number = proto::parse_unsigned(word.substr(passes.size()));
       if (!number || *number == 0 || *number > passes_max)
         return failure(std::string("--passes wants a number from 1 to 1000"));
       copy.passes_max = static_cast<std::uint32_t>(*number);
     } else if (word.starts_with('-')) {
-      return failure("unknown flag " + std::string(word) +
-                     " of copy: there are --resume, --verify and --passes=<num>");
+      return failure(
+          "unknown flag " + std::string(word) +
+          " of copy: there are --resume, --verify, --passes=<num> and --auth-file=<file>");
     } else if (nodes < 2) {
       auto node = parse_node(word);
       if (!node) return failure(node.error());

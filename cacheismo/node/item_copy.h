@@ -8,7 +8,7 @@
 //     changes nothing. There is never a part of an object.
 //
 // Cost: a copy of the payload. An object that is longer than one update may change is written by
-// several commits, without a turn of the node between them: some 10 ms for 16 MiB.
+// several commits, without a turn of the node between them.
 
 #ifndef CACHEISMO_NODE_ITEM_COPY_H_
 #define CACHEISMO_NODE_ITEM_COPY_H_

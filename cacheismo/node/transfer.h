@@ -39,7 +39,7 @@ namespace cacheismo::node {
 struct NodeState;
 
 /// Bytes of forms after which a slice ends, and of memory above which an item is only named in one.
-/// As long as 64 KiB are copied and hashed in 20 us, a turn stays near 0.2 ms.
+/// A turn is to stay near those of a dump, which looks at as many lines.
 inline constexpr std::size_t slice_bytes = 256 * KiB;
 inline constexpr std::size_t whole_bytes_max = 64 * KiB;
 
