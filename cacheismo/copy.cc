@@ -32,7 +32,7 @@ constexpr int exit_failed = 71;
 /// What the index and the log of recency take of a node's memory for each item, bytes (item.h).
 constexpr std::uint64_t index_bytes_per_item = 14;
 
-/// As short as the shortest -o idle_timeout.
+/// Well below -o idle_timeout=2; with 1, which ends at the next full second, nobody can stay.
 constexpr Duration keep_alive_interval = std::chrono::milliseconds(500);
 
 /// First line of an auth file, and a good deal of others.
