@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "cacheismo/base/bytes.h"
+#include "cacheismo/base/result.h"
 
 namespace cacheismo::lua {
 
@@ -151,6 +152,13 @@ class Host {
   /// This node's name in the ring.
   [[nodiscard]] virtual std::string ring_self() { return {}; }
   [[nodiscard]] virtual std::uint64_t ring_epoch() { return 0; }
+  /// The key of a set that brings the state of an item to another node.
+  static constexpr Bytes replica_key = "cluster:replica";
+  /// Its value, for the state that the item has now, which may be none; each time under a newer
+  /// version. The failure says why it cannot be sent.
+  [[nodiscard]] virtual Result<std::string, std::string> pack_item(Bytes) {
+    return failure(std::string("this node speaks to no other"));
+  }
 
   /// Nanoseconds since 1970; constant while one call runs.
   [[nodiscard]] virtual std::int64_t wall_ns() = 0;

@@ -155,6 +155,12 @@ class MapHost final : public Host {
     return {};
   }
   std::uint64_t ring_epoch() override { return epoch; }
+  Result<std::string, std::string> pack_item(Bytes key) override {
+    const auto at = items.find(std::string(key));
+    const std::string state = at == items.end() ? "gone" : at->second.value;
+    if (state == "too much") return failure(state);
+    return std::to_string(++packed) + " " + std::string(key) + " " + state;
+  }
 
   std::int64_t wall_ns() override { return now_ns; }
   std::int64_t monotonic_ns() override { return now_ns; }
@@ -179,6 +185,7 @@ class MapHost final : public Host {
   std::uint32_t keys_per_scan = 1'000'000;
   std::vector<RingNode> ring;  ///< empty: there is no cluster
   std::uint64_t epoch = 0;
+  int packed = 0;  ///< items
 
  private:
   std::list<MapState> open_;

@@ -25,7 +25,7 @@ namespace {
 constexpr std::int64_t request_steps = 50;
 
 constexpr Bytes helpers_name = "remote.lua";
-constexpr const char* helpers[] = {"mapreduce"};
+constexpr const char* helpers[] = {"mapreduce", "replicate"};
 
 Generation& generation_of(lua_State* lua) { return original::generation_of(lua); }
 
@@ -43,7 +43,7 @@ Call& asking_call(lua_State* lua, const char* name) {
 // ---- Waiting ------------------------------------------------------------------------------------
 
 /// What becomes of the replies.
-enum class Shape : std::uint8_t { one, one_first, table, table_first };
+enum class Shape : std::uint8_t { one, one_first, table, table_first, coverage };
 
 Shape shape_of(bool table, Results results) {
   if (table) return results == Results::all ? Shape::table : Shape::table_first;
@@ -63,6 +63,7 @@ int push_results(lua_State* lua, const RemoteWait& wait, std::span<const RemoteR
       push_coverage(lua, wait.requests, replies);
       return 2;
     case Shape::table_first: push_values(lua, wait.requests, replies); return 1;
+    case Shape::coverage: push_coverage(lua, wait.requests, replies); return 1;
   }
   __builtin_unreachable();
 }
@@ -161,6 +162,31 @@ int mapreduce_key(lua_State* lua) {
   if (made.data) luaL_error(lua, "mapreduce: the arguments do not fit into a key of 250 bytes");
   lua_pushlstring(lua, made.key.data(), made.key.size());
   return 1;
+}
+
+/// For replicate: sends the item of a key to a list of servers, of which so many are to confirm, in
+/// so many seconds. What came of it as getInParallel says it.
+int ship_item(lua_State* lua) {
+  constexpr const char* name = "replicate";
+  Call& call = asking_call(lua, name);
+  const std::string key = checked_key(lua, 1);
+  Options options;
+  options.wanted = static_cast<std::size_t>(luaL_checkinteger(lua, 3));
+  options.timeout_ns = std::max<std::int64_t>(1, std::llround(luaL_checknumber(lua, 4) * 1e9));
+  auto packed = call.host().pack_item(key);
+  if (!packed) luaL_error(lua, "replicate: %s", packed.error().c_str());
+  std::vector<RemoteRequest> requests;
+  for (lua_Unsigned i = 1; i <= lua_rawlen(lua, 2); ++i) {
+    lua_rawgeti(lua, 2, static_cast<lua_Integer>(i));
+    requests.push_back({.op = RemoteRequest::Op::set,
+                        .server = checked_server(lua, -1),
+                        .key = std::string(Host::replica_key),
+                        .value = *packed,
+                        .to_the_end = true});
+    lua_pop(lua, 1);
+    charge(lua, static_cast<std::int64_t>(packed->size()) / bytes_per_step);
+  }
+  return ask(lua, call, std::move(requests), options, Shape::coverage);
 }
 
 // ---- ring ---------------------------------------------------------------------------------------
@@ -291,6 +317,7 @@ void make(lua_State* lua, Generation& generation) {
   if (!generation.vm().push_new_globals()) luaL_error(lua, "the scripts' memory is too small");
   fill_natives(lua, generation);
   set(lua, generation, "mapreduceKey", mapreduce_key);
+  set(lua, generation, "shipItem", ship_item);
   if (auto loaded = generation.vm().load(helpers_name, remote_lua); !loaded)
     luaL_error(lua, "%s", loaded.error().c_str());
   lua_call(lua, 0, 1);

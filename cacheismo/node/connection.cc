@@ -83,7 +83,7 @@ void Connection::on_received(io::StreamId, Result<io::Received, io::Error> resul
   if (drafting_) {
     CHECK(!early);  // it has brought leased bytes, not the value's
     draft_received(result->count);
-    run({});
+    if (!waits_for_call_) run({});
   } else {
     run(result->leased);
   }
@@ -249,6 +249,8 @@ std::optional<std::string> Connection::audit() const {
   }
   if (sending_ && output_.empty()) return "connection: sends nothing";
   if (drafting_ && input_.empty()) return "connection: a draft without its command line";
+  if (waits_with_line_ && input_.size() < draft_line_)
+    return "connection: a call with its data and without its line";
   if (drafting_ && draft_received_ >= draft_total_ + sizeof(draft_end_))
     return "connection: a draft is complete and not committed";
   return std::nullopt;

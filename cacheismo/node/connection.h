@@ -18,7 +18,8 @@
 //  4. A request that another node answers does not hold up those behind it: as long as its reply is
 //     owed, theirs are put behind it in the ReplyQueue, and requests are received and executed.
 //  5. While a value is drafted, the input buffer holds exactly its command line, which is parsed
-//     again at the end: the connection itself keeps nothing of a command.
+//     again at the end: the connection itself keeps nothing of a command. If a script waits then,
+//     the line stays at the front until it has finished.
 //
 // What it is not: it knows no verb but those that have a data block. At most 256 bytes (asserted).
 
@@ -180,6 +181,7 @@ class Connection final : public io::StreamEvents {
   bool waiting_turn_ : 1 = false;
   bool waits_for_call_ : 1 = false;   ///< the request at the front has called a method that waits
   bool received_early_ : 1 = false;   ///< the outstanding receive was begun with that, or owing
+  bool waits_with_line_ : 1 = false;  ///< that has its data; only the line is at the front
   bool closing_ : 1 = false;          ///< close() was called on the stream
   bool close_when_sent_ : 1 = false;  ///< no further request is executed
   bool authenticated_ : 1 = false;

@@ -120,13 +120,19 @@ void Connection::finish_draft() {
   const bool owing = owes();
   const OutputBuffer::Mark mark = output_.mark();
   bool refused = false;
+  After after = After::go_on;
   if (draft_end_[0] != '\r' || draft_end_[1] != '\n') {
     node.store.abandon(draft_);
     refused = dispatcher.bad_chunk(command, output_);
   } else if (!route_draft(command)) {
-    dispatcher.commit(command, draft_, output_);
+    after = dispatcher.commit(command, draft_, output_);
   }
   if (owing) hold_back(mark, 0);
+  if (after == After::waiting) {
+    waits_for_call_ = waits_with_line_ = true;
+    partial_ = false;
+    return;
+  }
   if (refused) forget_at_owner(command);
   input_.clear(node.inputs);
 }

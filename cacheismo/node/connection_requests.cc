@@ -52,7 +52,9 @@ void Connection::run(Bytes leased) {
     if (drafting_) {
       feed_draft(leased);
       if (drafting_) return;
-      continue;
+      if (!waits_for_call_) continue;
+      if (!leased.empty()) keep(leased);
+      return;
     }
     if (input_.empty()) {
       const Consumed done = consume(leased);
@@ -277,6 +279,11 @@ std::size_t Connection::step_keys(Bytes keys, std::size_t line_left, Stop& why) 
 std::size_t Connection::step_value(Bytes in, const Parsed& parsed, Stop& why) {
   const Command& command = node_->parser.command();
   Dispatcher dispatcher(*node_);
+  if (waits_with_line_) {
+    waits_with_line_ = false;
+    dispatcher.finish_put(command, output_);
+    return parsed.consumed;
+  }
   const std::uint64_t whole = parsed.consumed + command.data_bytes + line_end.size();
   if (whole <= in.size()) {
     const auto length = static_cast<std::size_t>(command.data_bytes);

@@ -8,6 +8,7 @@
 #include "cacheismo/node/connection_table.h"
 #include "cacheismo/node/node_state.h"
 #include "cacheismo/node/peers.h"
+#include "cacheismo/node/replicas.h"
 #include "cacheismo/node/routing.h"
 #include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
@@ -37,8 +38,10 @@ class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
       : state_(config, io, log, arena), table_(config.idle_timeout > Duration::zero()) {
     state_.connections = &table_;
     state_.turns = this;
-    if (config.scripts.source != nullptr || config.cluster.source != nullptr)
+    if (config.scripts.source != nullptr || config.cluster.source != nullptr) {
       state_.peers = &peers_.emplace(state_);
+      state_.replicas = &replicas_.emplace(state_);
+    }
     if (config.cluster.source != nullptr) state_.routing = &routing_.emplace(state_, *peers_);
     if (config.scripts.source != nullptr) state_.scripts = &scripts_.emplace(state_, script_heap);
   }
@@ -71,6 +74,7 @@ class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
   NodeState state_;
   ConnectionTable table_;
   std::optional<Peers> peers_;
+  std::optional<Replicas> replicas_;
   std::optional<Routing> routing_;
   std::optional<Scripts> scripts_;
   std::vector<Listener> listeners_;
@@ -296,6 +300,9 @@ std::optional<std::string> Node::Impl::audit() const {
   }
   if (peers_) {
     if (auto broken = peers_->audit()) return broken;
+  }
+  if (replicas_) {
+    if (auto broken = replicas_->audit()) return broken;
   }
   if (routing_) {
     if (auto broken = routing_->audit()) return broken;

@@ -28,6 +28,7 @@ namespace cacheismo::node {
 
 class ConnectionTable;
 class Peers;
+class Replicas;
 class Routing;
 class Scripts;
 
@@ -72,6 +73,7 @@ struct NodeState {
   Scripts* scripts = nullptr;        ///< null: no key is virtual
   Peers* peers = nullptr;            ///< null: nothing here speaks to another node
   Routing* routing = nullptr;        ///< null: every key is answered here
+  Replicas* replicas = nullptr;      ///< not null where peers is not
   io::TimerEvents* turns = nullptr;  ///< takes the queued turns when turn_timer fires
   io::TimerId turn_timer;            ///< 0: no turn is queued
   bool draining = false;             ///< stop() was called

@@ -6,6 +6,7 @@
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
 #include "cacheismo/node/node_state.h"
+#include "cacheismo/node/replicas.h"
 #include "cacheismo/node/routing.h"
 
 namespace cacheismo::node {
@@ -199,6 +200,10 @@ std::string ScriptHost::ring_self() {
 
 std::uint64_t ScriptHost::ring_epoch() {
   return node_.routing == nullptr ? 0 : node_.routing->ring().epoch();
+}
+
+Result<std::string, std::string> ScriptHost::pack_item(Bytes key) {
+  return node_.replicas->pack(key);
 }
 
 // ---- Time and the log ---------------------------------------------------------------------------
