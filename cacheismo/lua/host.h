@@ -154,11 +154,23 @@ class Host {
   [[nodiscard]] virtual std::uint64_t ring_epoch() { return 0; }
   /// The key of a set that brings the state of an item to another node.
   static constexpr Bytes replica_key = "cluster:replica";
-  /// Its value, for the state that the item has now, which may be none; each time under a newer
-  /// version. The failure says why it cannot be sent.
-  [[nodiscard]] virtual Result<std::string, std::string> pack_item(Bytes) {
+  /// Its value, for the state that the item has now; each time under a newer version. The failure
+  /// says why it cannot be sent.
+  struct PackedItem {
+    std::string bytes;
+    bool here = false;  ///< there is such an item; of pack_value(): it is stored here, too
+  };
+  [[nodiscard]] virtual Result<PackedItem, std::string> pack_item(Bytes) {
     return failure(std::string("this node speaks to no other"));
   }
+  /// The same for a value that the item is to have, here as well if `store`.
+  struct NewValue {
+    Bytes value;
+    std::uint32_t client_flags = 0;
+    std::uint32_t ttl_seconds = 0;  ///< 0: it does not expire
+    bool store = false;
+  };
+  [[nodiscard]] virtual PackedItem pack_value(Bytes, const NewValue&) { return {}; }
 
   /// Nanoseconds since 1970; constant while one call runs.
   [[nodiscard]] virtual std::int64_t wall_ns() = 0;

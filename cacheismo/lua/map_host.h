@@ -155,11 +155,19 @@ class MapHost final : public Host {
     return {};
   }
   std::uint64_t ring_epoch() override { return epoch; }
-  Result<std::string, std::string> pack_item(Bytes key) override {
+  Result<PackedItem, std::string> pack_item(Bytes key) override {
     const auto at = items.find(std::string(key));
-    const std::string state = at == items.end() ? "gone" : at->second.value;
+    const bool here = at != items.end();
+    const std::string state = here ? at->second.value : "gone";
     if (state == "too much") return failure(state);
-    return std::to_string(++packed) + " " + std::string(key) + " " + state;
+    return PackedItem{std::to_string(++packed) + " " + std::string(key) + " " + state, here};
+  }
+  PackedItem pack_value(Bytes key, const NewValue& value) override {
+    const bool here =
+        value.store && put_item(key, {.value = std::string(value.value), .client_flags = 0});
+    return {std::to_string(++packed) + " " + std::string(key) + " " + std::string(value.value) +
+                " " + std::to_string(value.client_flags) + " " + std::to_string(value.ttl_seconds),
+            here};
   }
 
   std::int64_t wall_ns() override { return now_ns; }

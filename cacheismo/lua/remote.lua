@@ -72,16 +72,20 @@ end
 
 -- ---- replicate ---------------------------------------------------------------------------------
 
-local replicate_options = { copies = true, ack = true, timeout = true }
+local replicate_options = { copies = true, ack = true, timeout = true,
+                            value = true, flags = true, ttl = true }
 -- With these nobody can say whether the node has taken it.
 local open_codes = { timeout = true, reset = true, protocol = true, cancelled = true }
 
 local function checkedReplicate(options)
   local checked_options, seconds = checked("replicate", options, replicate_options)
   local copies = whole("replicate", "copies", checked_options.copies or copies_default, 1, 256)
-  local ack = checked_options.ack
+  local ack, value = checked_options.ack, checked_options.value
   if ack ~= nil then whole("replicate", "ack", ack, 0, copies) end
-  return copies, ack, seconds
+  if value ~= nil and type(value) ~= "string" then error("replicate: value is a string", 3) end
+  local flags = whole("replicate", "flags", checked_options.flags or 0, 0, 0xFFFFFFFF)
+  local ttl = whole("replicate", "ttl", checked_options.ttl or 0, 0, 0x7FFFFFFF)
+  return copies, ack, seconds, value, flags, ttl
 end
 
 -- The nodes that should hold copies, without this one; 1 if it should, else 0.
@@ -94,25 +98,41 @@ local function holders(key, copies)
   return others, #names == 0 and 1 or here
 end
 
+-- Adds up what has become of the other copies. True: one of them is newer.
+local function addUp(result, coverage)
+  local newer = false
+  result.acked, result.failures = result.acked + coverage.answered, coverage.missing
+  for _, failure in ipairs(coverage.missing) do
+    local outcome = failure.sent and open_codes[failure.code] and "unknown" or "failed"
+    result[outcome] = result[outcome] + 1
+    newer = newer or failure.text:find("replica: newer", 1, true) ~= nil
+  end
+  return newer
+end
+
 -- Brings the item that is stored under `key`, or that it is gone, to the other nodes that hold
--- copies. Where one of them knows a newer version, once more under a version that is newer still.
+-- copies; or a value to all that do. Where one of them knows a newer version, once more under one
+-- that is newer still.
 local function replicate(key, options)
-  local copies, ack, seconds = checkedReplicate(options)
+  local copies, ack, seconds, value, flags, ttl = checkedReplicate(options)
   local others, here = holders(key, copies)
   local ends = os.clock() + seconds
   ack = ack or here + #others
-  local result
-  for _ = 1, 2 do
-    local left = math.max(ends - os.clock(), 1e-9)
-    local coverage = shipItem(key, others, math.max(ack - here, 0), left)
-    result = { acked = here + coverage.answered, failed = 0, unknown = 0,
-               failures = coverage.missing }
-    local newer = false
-    for _, failure in ipairs(coverage.missing) do
-      local outcome = failure.sent and open_codes[failure.code] and "unknown" or "failed"
-      result[outcome] = result[outcome] + 1
-      newer = newer or failure.text:find("replica: newer", 1, true) ~= nil
+  local result, was_there
+  for attempt = 1, 2 do
+    local kept, packed, there = here, nil, nil
+    if value then
+      packed, there = packValue(key, value, flags, ttl, here == 1)
+      if not there then kept = 0 end
+    else
+      packed, there = packItem(key)
+      -- It has been evicted meanwhile, or deleted by somebody who says so to the others.
+      if attempt == 2 and was_there and not there then break end
+      was_there = there
     end
+    result = { acked = kept, failed = here - kept, unknown = 0 }
+    local left = math.max(ends - os.clock(), 1e-9)
+    local newer = addUp(result, shipPacked(packed, others, math.max(ack - kept, 0), left))
     result.ok = result.acked >= ack
     if result.ok or not newer then break end
   end

@@ -164,27 +164,54 @@ int mapreduce_key(lua_State* lua) {
   return 1;
 }
 
-/// For replicate: sends the item of a key to a list of servers, of which so many are to confirm, in
-/// so many seconds. What came of it as getInParallel says it.
-int ship_item(lua_State* lua) {
-  constexpr const char* name = "replicate";
-  Call& call = asking_call(lua, name);
+// The parts of replicate.
+
+int push_packed(lua_State* lua, const Host::PackedItem& packed) {
+  charge(lua, static_cast<std::int64_t>(packed.bytes.size()) / bytes_per_step);
+  lua_pushlstring(lua, packed.bytes.data(), packed.bytes.size());
+  lua_pushboolean(lua, packed.here ? 1 : 0);
+  return 2;
+}
+
+int pack_item(lua_State* lua) {
+  auto packed = asking_call(lua, "replicate").host().pack_item(checked_key(lua, 1));
+  if (!packed) luaL_error(lua, "replicate: %s", packed.error().c_str());
+  return push_packed(lua, *packed);
+}
+
+/// (key, value, flags, ttl, whether it is to be stored here)
+int pack_value(lua_State* lua) {
+  Call& call = asking_call(lua, "replicate");
   const std::string key = checked_key(lua, 1);
+  const std::string value = checked_value(lua, 2, generation_of(lua).options().result_bytes_max);
+  call.release_readers(true);
+  generation_of(lua).tables().end_proxies();
+  return push_packed(lua,
+                     call.host().pack_value(
+                         key, {.value = value,
+                               .client_flags = static_cast<std::uint32_t>(lua_tointeger(lua, 3)),
+                               .ttl_seconds = static_cast<std::uint32_t>(lua_tointeger(lua, 4)),
+                               .store = lua_toboolean(lua, 5) != 0}));
+}
+
+/// Sends what was packed to a list of servers, of which so many are to confirm, in so many seconds.
+/// What came of it as getInParallel says it.
+int ship_packed(lua_State* lua) {
+  Call& call = asking_call(lua, "replicate");
+  const std::string packed = checked_value(lua, 1, ~std::size_t{0});
   Options options;
   options.wanted = static_cast<std::size_t>(luaL_checkinteger(lua, 3));
   options.timeout_ns = std::max<std::int64_t>(1, std::llround(luaL_checknumber(lua, 4) * 1e9));
-  auto packed = call.host().pack_item(key);
-  if (!packed) luaL_error(lua, "replicate: %s", packed.error().c_str());
   std::vector<RemoteRequest> requests;
   for (lua_Unsigned i = 1; i <= lua_rawlen(lua, 2); ++i) {
     lua_rawgeti(lua, 2, static_cast<lua_Integer>(i));
     requests.push_back({.op = RemoteRequest::Op::set,
                         .server = checked_server(lua, -1),
                         .key = std::string(Host::replica_key),
-                        .value = *packed,
+                        .value = packed,
                         .to_the_end = true});
     lua_pop(lua, 1);
-    charge(lua, static_cast<std::int64_t>(packed->size()) / bytes_per_step);
+    charge(lua, static_cast<std::int64_t>(packed.size()) / bytes_per_step);
   }
   return ask(lua, call, std::move(requests), options, Shape::coverage);
 }
@@ -317,7 +344,9 @@ void make(lua_State* lua, Generation& generation) {
   if (!generation.vm().push_new_globals()) luaL_error(lua, "the scripts' memory is too small");
   fill_natives(lua, generation);
   set(lua, generation, "mapreduceKey", mapreduce_key);
-  set(lua, generation, "shipItem", ship_item);
+  set(lua, generation, "packItem", pack_item);
+  set(lua, generation, "packValue", pack_value);
+  set(lua, generation, "shipPacked", ship_packed);
   if (auto loaded = generation.vm().load(helpers_name, remote_lua); !loaded)
     luaL_error(lua, "%s", loaded.error().c_str());
   lua_call(lua, 0, 1);

@@ -89,6 +89,34 @@ TEST_F(ReplicateTest, AnItemThatIsGoneIsSentAsThat) {
   EXPECT_EQ(call().remote->requests.front().value, "1 keyed gone");
 }
 
+TEST_F(ReplicateTest, AnItemThatIsGoneAtTheSecondTryIsNotSentAsThat) {
+  replicate("");
+  const RemoteReply newer = failed(Code::remote, true, "SERVER_ERROR replica: newer 1.2.3");
+  const Answer first = call();
+  host.items.clear();
+  EXPECT_EQ(shown(engine_->resume(first.call, std::vector{newer})), "1 1 0 false");
+}
+
+TEST_F(ReplicateTest, AValueIsStoredWhereItShouldBeAndSent) {
+  replicate(", { value = 'new', flags = 7, ttl = 60 }");
+  const Answer waits = call();
+  EXPECT_EQ(waits.remote->requests.front().value, "1 keyed new 7 60");
+  EXPECT_EQ(host.items["keyed"].value, "new");
+  EXPECT_EQ(shown(engine_->resume(waits.call, std::vector{done})), "2 0 0 true");
+}
+
+TEST_F(ReplicateTest, AValueIsNotStoredAtANodeThatIsNoOwner) {
+  replicate(", { value = 'new', copies = 1 }");
+  EXPECT_EQ(asked(call()), "set n2 cluster:replica");
+  EXPECT_EQ(host.items["keyed"].value, "state");
+}
+
+TEST_F(ReplicateTest, AValueForWhichThereIsNoMemoryHereIsAFailure) {
+  host.refuses_items = true;
+  replicate(", { value = 'new' }");
+  EXPECT_EQ(answered({done}), "1 1 0 false");
+}
+
 TEST_F(ReplicateTest, WithoutAClusterTheOnlyCopyIsHere) {
   host.ring.clear();
   replicate("");

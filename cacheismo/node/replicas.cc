@@ -47,6 +47,12 @@ struct Replicas::Packed {
   Bytes value;
 };
 
+std::string Replicas::head_of(const Packed& packed) {
+  return fmt::format("{} {} {} {} {}\n{}", to_string(packed.version), packed.key.size(),
+                     packed.removed ? 'd' : 'v', packed.client_flags, packed.ttl_seconds,
+                     packed.key);
+}
+
 Replicas::Replicas(NodeState& node)
     : node_(node),
       self_(hash64(node.config.cluster.node_name, 0)),
@@ -68,23 +74,41 @@ Version Replicas::next_version() {
 
 // ---- Sending ------------------------------------------------------------------------------------
 
-Result<std::string, std::string> Replicas::pack(Bytes item_key) {
+Result<lua::Host::PackedItem, std::string> Replicas::pack(Bytes item_key) {
   const store::Key stored = node_.store.key(item_key);
   const auto item = node_.store.peek(stored, node_.now);
-  if (item && item->is_object()) return failure("objects cannot be replicated");
+  if (item && item->is_object()) return failure(std::string("objects cannot be replicated"));
   const Version version = next_version();
   versions_.take(version, stored.hash, node_.now);
   ++counters_.packed;
-  if (!item) return fmt::format("{} {} d 0 0\n{}", to_string(version), item_key.size(), item_key);
+  if (!item)
+    return lua::Host::PackedItem{head_of({.version = version, .key = item_key, .removed = true}),
+                                 false};
   const store::Seconds expiry = item->expiry();
-  const std::uint32_t ttl =
-      expiry == store::never ? 0 : std::max(1U, expiry.value - node_.now.value);
-  std::string text = fmt::format("{} {} v {} {}\n{}", to_string(version), item_key.size(),
-                                 item->client_flags(), ttl, item_key);
+  std::string text = head_of(
+      {.version = version,
+       .key = item_key,
+       .client_flags = item->client_flags(),
+       .ttl_seconds = expiry == store::never ? 0 : std::max(1U, expiry.value - node_.now.value)});
   const std::size_t head = text.size();
   text.resize(head + item->value_bytes());
   node_.store.copy_value(*item, 0, MutableBytes(text.data() + head, item->value_bytes()));
-  return text;
+  return lua::Host::PackedItem{std::move(text), true};
+}
+
+lua::Host::PackedItem Replicas::pack(Bytes item_key, const lua::Host::NewValue& value) {
+  const Packed packed{.version = next_version(),
+                      .key = item_key,
+                      .client_flags = value.client_flags,
+                      .ttl_seconds = value.ttl_seconds,
+                      .value = value.value};
+  ++counters_.packed;
+  bool here = false;
+  if (value.store) {
+    versions_.take(packed.version, node_.store.key(item_key).hash, node_.now);
+    here = store(packed) == store::Outcome::stored;
+  }
+  return {head_of(packed).append(packed.value), here};
 }
 
 void Replicas::saw(Bytes error) {
@@ -152,7 +176,9 @@ Result<void, std::string> Replicas::take(Bytes block) {
     return failure(std::string(newer_text) + to_string(*newer));
   }
   versions_.take(packed->version, hash, node_.now);
-  return apply(*packed);
+  if (store(*packed) != store::Outcome::stored) return refused("replica: no memory");
+  ++counters_.taken;
+  return {};
 }
 
 lua::Answer Replicas::answer(Bytes block) {
@@ -162,25 +188,20 @@ lua::Answer Replicas::answer(Bytes block) {
   return {.is = lua::Answer::Is::error, .text = text_};
 }
 
-Result<void, std::string> Replicas::apply(const Packed& packed) {
+store::Outcome Replicas::store(const Packed& packed) {
   const store::Key stored = node_.store.key(packed.key);
   if (!packed.removed) {
     store::PutRule rule;
     rule.client_flags = packed.client_flags;
     rule.expiry = expiry_after(packed.ttl_seconds, node_.now);
-    const store::PutResult result = node_.store.put(stored, rule, packed.value, node_.now);
-    if (result.outcome == store::Outcome::stored) {
-      ++counters_.taken;
-      return {};
-    }
+    const store::Outcome outcome = node_.store.put(stored, rule, packed.value, node_.now).outcome;
+    if (outcome == store::Outcome::stored) return outcome;
     // What it replaces is out of date in any case.
     static_cast<void>(node_.store.remove(stored, {}, node_.now));
-    return refused(result.outcome == store::Outcome::too_large ? "replica: the item is too large"
-                                                               : "replica: no memory");
+    return outcome;
   }
   static_cast<void>(node_.store.remove(stored, {}, node_.now));
-  ++counters_.taken;
-  return {};
+  return store::Outcome::stored;
 }
 
 }  // namespace cacheismo::node

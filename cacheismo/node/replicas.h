@@ -38,6 +38,7 @@
 #include "cacheismo/base/result.h"
 #include "cacheismo/base/units.h"
 #include "cacheismo/lua/engine.h"
+#include "cacheismo/lua/host.h"
 #include "cacheismo/node/versions.h"
 
 namespace cacheismo::node {
@@ -66,7 +67,9 @@ class Replicas {
   explicit Replicas(NodeState& node);
 
   /// The state of an item under a new version. The failure says why it cannot be shipped.
-  [[nodiscard]] Result<std::string, std::string> pack(Bytes item_key);
+  [[nodiscard]] Result<lua::Host::PackedItem, std::string> pack(Bytes item_key);
+  /// The state that an item is to have, here as well if value.store.
+  [[nodiscard]] lua::Host::PackedItem pack(Bytes item_key, const lua::Host::NewValue& value);
   /// Brings a packed state of another node into effect. The failure says why not.
   [[nodiscard]] Result<void, std::string> take(Bytes block);
   /// The same, as the answer to `ms cluster:replica`.
@@ -81,12 +84,13 @@ class Replicas {
  private:
   struct Packed;
   [[nodiscard]] static Result<Packed, std::string> parse(Bytes block);
+  [[nodiscard]] static std::string head_of(const Packed& packed);
   [[nodiscard]] std::uint64_t wall_us() const;
   [[nodiscard]] std::uint64_t epoch() const;
   [[nodiscard]] Version next_version();
   /// Whether this node can believe a version. Its counter is behind all later ones of this node.
   [[nodiscard]] Result<void, std::string> check(const Version& version);
-  [[nodiscard]] Result<void, std::string> apply(const Packed& packed);
+  [[nodiscard]] store::Outcome store(const Packed& packed);
   [[nodiscard]] Result<void, std::string> refused(std::string why);
 
   NodeState& node_;

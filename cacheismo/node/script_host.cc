@@ -202,8 +202,12 @@ std::uint64_t ScriptHost::ring_epoch() {
   return node_.routing == nullptr ? 0 : node_.routing->ring().epoch();
 }
 
-Result<std::string, std::string> ScriptHost::pack_item(Bytes key) {
+Result<lua::Host::PackedItem, std::string> ScriptHost::pack_item(Bytes key) {
   return node_.replicas->pack(key);
+}
+
+lua::Host::PackedItem ScriptHost::pack_value(Bytes key, const NewValue& value) {
+  return node_.replicas->pack(key, value);
 }
 
 // ---- Time and the log ---------------------------------------------------------------------------
