@@ -82,6 +82,7 @@ class File {
   static int advance(lua_State* lua);
   static int jump(lua_State* lua);
   static int calendar(lua_State* lua);
+  static int own(lua_State* lua);
   static int stop(lua_State* lua);
   static int cut_off(lua_State* lua);
 
@@ -174,7 +175,7 @@ int File::test(lua_State* lua) {
 }
 
 void File::push_node(lua_State* lua, std::size_t node) {
-  lua_createtable(lua, 0, 9);
+  lua_createtable(lua, 0, 10);
   add(lua, "get", get, node);
   add(lua, "set", set, node);
   add(lua, "delete", remove, node);
@@ -182,6 +183,7 @@ void File::push_node(lua_State* lua, std::size_t node) {
   add(lua, "advance", advance, node);
   add(lua, "jump", jump, node);
   add(lua, "time", calendar, node);
+  add(lua, "own", own, node);
   add(lua, "stop", stop, node);
   add(lua, "cut_off", cut_off, node);
 }
@@ -333,6 +335,17 @@ int File::calendar(lua_State* lua) {
   File& file = checked(lua, of(lua), !of(lua).connections_.empty());
   lua_pushnumber(lua, static_cast<double>(file.host_.now_ns) / 1e9);
   return 1;
+}
+
+int File::own(lua_State* lua) {
+  File& file = checked(lua, of(lua), !of(lua).connections_.empty());
+  // As another node asks, so that nobody is asked further.
+  const std::string reply = file.ask(lua, "mg " + key_at(lua, 2) + " v P1.0.0.1000\r\n", "\r\n");
+  if (!reply.starts_with("VA ")) {
+    lua_pushnil(lua);
+    return 1;
+  }
+  return push_reply(lua, reply.substr(reply.find("\r\n") + 2));
 }
 
 int File::stop(lua_State* lua) {

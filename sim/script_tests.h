@@ -13,6 +13,7 @@
 //   node:set(key, data [, seconds])  node:delete(key)  node:touch(key, seconds)   the reply's line
 //   node:advance(seconds)         moves the clock          node:time()   seconds since 1970
 //   node:jump(seconds)            sets the calendar ahead, as administrators do; no item expires
+//   node:own(key)                 what the node itself has, whoever owns the key
 //   node:stop()                   it ends            node:cut_off(seconds)   nobody reaches it
 //   expect(value, expected)       expect_error(value, text)
 //   expect_about(value, expected, tolerance)
