@@ -84,6 +84,10 @@ store::PutRule Dispatcher::put_rule(const Command& command) const {
 }
 
 After Dispatcher::put(const Command& command, Bytes value, OutputBuffer& out) {
+  if (is_transfer(command)) [[unlikely]] {
+    transfer_put(command, value, out);
+    return After::go_on;
+  }
   if (Bytes rest; const lua::Method* method = method_of_put(command, rest)) [[unlikely]]
     return virtual_put(command, *method, rest, value, out);
   if (const lua::Method* script = taken_over(command.verb)) [[unlikely]]
@@ -99,6 +103,10 @@ Result<store::Draft, Outcome> Dispatcher::begin(const Command& command) {
 }
 
 After Dispatcher::commit(const Command& command, store::Draft draft, OutputBuffer& out) {
+  if (is_transfer(command)) [[unlikely]] {
+    transfer_put(command, take_data(command, draft), out);
+    return After::go_on;
+  }
   if (Bytes rest; const lua::Method* method = method_of_put(command, rest)) [[unlikely]]
     return virtual_put(command, *method, rest, take_data(command, draft), out);
   if (const lua::Method* script = taken_over(command.verb)) [[unlikely]]

@@ -81,6 +81,7 @@ struct Config {
   bool dump_enabled = true;                ///< -X clears it: metadump, mgdump, cachedump
   bool watch_enabled = true;               ///< -W clears it
   bool shutdown_enabled = false;           ///< -A sets it
+  bool accept_copy = false;                ///< --accept-copy sets it: ms cluster:items
   int verbosity = 0;                       ///< -v, -vv
   char prefix_delimiter = ':';             ///< -D
   bool prefix_stats = false;               ///< stats detail starts on when -D is given

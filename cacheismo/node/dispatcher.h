@@ -155,6 +155,13 @@ class Dispatcher {
   void append_text(Bytes text, OutputBuffer& out);
   void append_error(Bytes text, OutputBuffer& out);
 
+  // transfer_commands.cc
+  /// An mg of the Transfer; requires that it reads() the command.
+  void transfer_get(const proto::Command& command, OutputBuffer& out);
+  /// Whether a storage command is the Transfer's.
+  [[nodiscard]] bool is_transfer(const proto::Command& command) const;
+  void transfer_put(const proto::Command& command, Bytes data, OutputBuffer& out);
+
   // taken_over.cc
   void reply_taken_over(const proto::Command& command, const lua::Answer& answer,
                         OutputBuffer& out);

@@ -5,6 +5,7 @@
 
 #include "cacheismo/node/dispatcher.h"
 #include "cacheismo/node/routing.h"
+#include "cacheismo/node/transfer.h"
 #include "cacheismo/proto/replies.h"
 #include "cacheismo/proto/reply_format.h"
 
@@ -91,6 +92,10 @@ void Dispatcher::reply_meta_put(const Command& command, store::PutResult& result
 
 After Dispatcher::meta_get(const Command& command, OutputBuffer& out) {
   const Meta& meta = command.meta;
+  if (meta.has('P') && node_.transfer->reads(command)) {
+    transfer_get(command, out);
+    return After::go_on;
+  }
   if (Bytes rest; const lua::Method* method = method_of(command.key, rest)) [[unlikely]]
     return virtual_meta_get(command, *method, rest, out);
   if (node_.routing != nullptr) {

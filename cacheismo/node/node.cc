@@ -11,6 +11,7 @@
 #include "cacheismo/node/replicas.h"
 #include "cacheismo/node/routing.h"
 #include "cacheismo/node/scripts.h"
+#include "cacheismo/node/transfer.h"
 #include "cacheismo/proto/replies.h"
 
 namespace cacheismo::node {
@@ -38,6 +39,7 @@ class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
       : state_(config, io, log, arena), table_(config.idle_timeout > Duration::zero()) {
     state_.connections = &table_;
     state_.turns = this;
+    state_.transfer = &transfer_;
     if (config.scripts.source != nullptr || config.cluster.source != nullptr) {
       state_.peers = &peers_.emplace(state_);
       state_.replicas = &replicas_.emplace(state_);
@@ -77,6 +79,7 @@ class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
   std::optional<Replicas> replicas_;
   std::optional<Routing> routing_;
   std::optional<Scripts> scripts_;
+  Transfer transfer_{state_};
   std::vector<Listener> listeners_;
   std::vector<std::uint32_t> turns_;  ///< scratch of take_turns()
   io::TimerId tick_timer_;
@@ -247,6 +250,7 @@ void Node::Impl::tick() {
   bool busy = state_.store.maintain({.items = limits::upkeep_items}, state_.now);
   busy |= cut_slowest_reader();
   if (state_.routing != nullptr) state_.routing->refresh_if_due();
+  transfer_.forget_if_due();
   if (state_.scripts != nullptr) busy |= state_.scripts->maintain();
   tick_timer_ = state_.io.set_timer(
       state_.io.now().monotonic + (busy ? limits::busy_upkeep_interval : limits::upkeep_interval),

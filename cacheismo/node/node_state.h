@@ -31,6 +31,7 @@ class Peers;
 class Replicas;
 class Routing;
 class Scripts;
+class Transfer;
 
 struct NodeState {
   NodeState(const Config& the_config, io::Io& the_io, Log& the_log, std::span<char> arena)
@@ -70,10 +71,11 @@ struct NodeState {
   PrefixStats prefixes;
   Watchers watchers;
   ConnectionTable* connections = nullptr;
-  Scripts* scripts = nullptr;        ///< null: no key is virtual
-  Peers* peers = nullptr;            ///< null: nothing here speaks to another node
-  Routing* routing = nullptr;        ///< null: every key is answered here
-  Replicas* replicas = nullptr;      ///< not null where peers is not
+  Scripts* scripts = nullptr;    ///< null: no key is virtual
+  Peers* peers = nullptr;        ///< null: nothing here speaks to another node
+  Routing* routing = nullptr;    ///< null: every key is answered here
+  Replicas* replicas = nullptr;  ///< not null where peers is not
+  Transfer* transfer = nullptr;
   io::TimerEvents* turns = nullptr;  ///< takes the queued turns when turn_timer fires
   io::TimerId turn_timer;            ///< 0: no turn is queued
   bool draining = false;             ///< stop() was called

@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 
 #include "cacheismo/base/hash.h"
-#include "cacheismo/base/limits.h"
+#include "cacheismo/node/item_copy.h"
+#include "cacheismo/node/item_form.h"
 #include "cacheismo/node/node_state.h"
 #include "cacheismo/node/routing.h"
-#include "cacheismo/proto/decimal.h"
 
 namespace cacheismo::node {
 namespace {
@@ -22,36 +22,12 @@ std::uint64_t microseconds(WallTime time) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, count));
 }
 
-/// 0: it does not expire.
-store::Seconds expiry_after(std::uint32_t ttl_seconds, store::Seconds now) {
-  if (ttl_seconds == 0) return store::never;
-  const std::uint64_t at = std::uint64_t{now.value} + ttl_seconds;
-  return {static_cast<std::uint32_t>(std::min<std::uint64_t>(at, UINT32_MAX))};
-}
-
-Bytes next_word(Bytes& text) {
-  const std::size_t end = std::min(text.find(' '), text.size());
-  const Bytes word = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return word;
-}
-
 }  // namespace
 
 struct Replicas::Packed {
   Version version;
-  Bytes key;
-  bool removed = false;
-  std::uint32_t client_flags = 0;
-  std::uint32_t ttl_seconds = 0;
-  Bytes value;
+  ItemForm item;
 };
-
-std::string Replicas::head_of(const Packed& packed) {
-  return fmt::format("{} {} {} {} {}\n{}", to_string(packed.version), packed.key.size(),
-                     packed.removed ? 'd' : 'v', packed.client_flags, packed.ttl_seconds,
-                     packed.key);
-}
 
 Replicas::Replicas(NodeState& node)
     : node_(node),
@@ -75,40 +51,33 @@ Version Replicas::next_version() {
 // ---- Sending ------------------------------------------------------------------------------------
 
 Result<lua::Host::PackedItem, std::string> Replicas::pack(Bytes item_key) {
-  const store::Key stored = node_.store.key(item_key);
-  const auto item = node_.store.peek(stored, node_.now);
-  if (item && item->is_object()) return failure(std::string("objects cannot be replicated"));
   const Version version = next_version();
-  versions_.take(version, stored.hash, node_.now);
-  ++counters_.packed;
-  if (!item)
-    return lua::Host::PackedItem{head_of({.version = version, .key = item_key, .removed = true}),
-                                 false};
-  const store::Seconds expiry = item->expiry();
-  std::string text = head_of(
-      {.version = version,
-       .key = item_key,
-       .client_flags = item->client_flags(),
-       .ttl_seconds = expiry == store::never ? 0 : std::max(1U, expiry.value - node_.now.value)});
+  std::string text = to_string(version) + '\n';
   const std::size_t head = text.size();
-  text.resize(head + item->value_bytes());
-  node_.store.copy_value(*item, 0, MutableBytes(text.data() + head, item->value_bytes()));
-  return lua::Host::PackedItem{std::move(text), true};
+  const bool here = append_form(node_.store, item_key, FormOf::item, node_.config.item_bytes_max,
+                                node_.now, text);
+  if (!here) append_item({.kind = ItemForm::Kind::gone, .key = item_key}, text);
+  Bytes form = Bytes(text).substr(head);
+  if (take_item(form)->kind == ItemForm::Kind::long_one)
+    return failure(std::string("the object is longer than an item may be (-I)"));
+  versions_.take(version, node_.store.key(item_key).hash, node_.now);
+  ++counters_.packed;
+  return lua::Host::PackedItem{std::move(text), here};
 }
 
 lua::Host::PackedItem Replicas::pack(Bytes item_key, const lua::Host::NewValue& value) {
-  const Packed packed{.version = next_version(),
-                      .key = item_key,
-                      .client_flags = value.client_flags,
-                      .ttl_seconds = value.ttl_seconds,
-                      .value = value.value};
+  const Version version = next_version();
+  ItemForm item{.key = item_key, .client_flags = value.client_flags, .payload = value.value};
+  if (value.ttl_seconds > 0) item.seconds_to_live = value.ttl_seconds;
   ++counters_.packed;
   bool here = false;
   if (value.store) {
-    versions_.take(packed.version, node_.store.key(item_key).hash, node_.now);
-    here = store(packed) == store::Outcome::stored;
+    versions_.take(version, node_.store.key(item_key).hash, node_.now);
+    here = store_form(node_.store, item, node_.now).has_value();
   }
-  return {head_of(packed).append(packed.value), here};
+  std::string text = to_string(version) + '\n';
+  append_item(item, text);
+  return {std::move(text), here};
 }
 
 void Replicas::saw(Bytes error) {
@@ -121,28 +90,16 @@ void Replicas::saw(Bytes error) {
 // ---- Receiving ----------------------------------------------------------------------------------
 
 Result<Replicas::Packed, std::string> Replicas::parse(Bytes block) {
-  const auto malformed = [] { return failure("replica: the block is malformed"); };
+  using Kind = ItemForm::Kind;
   const std::size_t line_end = block.find('\n');
-  if (line_end == Bytes::npos) return malformed();
-  Bytes line = block.substr(0, line_end);
-  const auto version = parse_version(next_word(line));
-  const auto key_bytes = proto::parse_unsigned(next_word(line));
-  const Bytes kind = next_word(line);
-  const auto flags = proto::parse_unsigned(next_word(line));
-  const auto ttl = proto::parse_unsigned(next_word(line));
-  const Bytes rest = block.substr(line_end + 1);
-  const bool numbers = version && key_bytes && flags && ttl && line.empty();
-  if (!numbers || *flags > UINT32_MAX || *ttl > UINT32_MAX) return malformed();
-  if (*key_bytes == 0 || *key_bytes > std::min(limits::key_bytes_max, rest.size()))
-    return malformed();
-  Packed packed{.version = *version,
-                .key = rest.substr(0, *key_bytes),
-                .removed = kind == "d",
-                .client_flags = static_cast<std::uint32_t>(*flags),
-                .ttl_seconds = static_cast<std::uint32_t>(*ttl),
-                .value = rest.substr(*key_bytes)};
-  if (packed.removed ? !packed.value.empty() : kind != "v") return malformed();
-  return packed;
+  const auto version = parse_version(block.substr(0, std::min(line_end, block.size())));
+  Bytes rest = block.substr(std::min(line_end, block.size() - 1) + 1);
+  const auto item = take_item(rest);
+  const bool whole = version && item && rest.empty();
+  if (!whole ||
+      (item->kind != Kind::value && item->kind != Kind::object && item->kind != Kind::gone))
+    return failure(std::string("replica: the block is malformed"));
+  return Packed{.version = *version, .item = *item};
 }
 
 Result<void, std::string> Replicas::check(const Version& version) {
@@ -166,7 +123,9 @@ Result<void, std::string> Replicas::take(Bytes block) {
   const auto packed = parse(block);
   if (!packed) return refused(packed.error());
   if (auto believed = check(packed->version); !believed) return refused(believed.error());
-  const std::uint64_t hash = node_.store.key(packed->key).hash;
+  if (packed->item.kind == ItemForm::Kind::object && !node_.config.accept_copy)
+    return refused("replica: objects are not accepted here: start with --accept-copy");
+  const std::uint64_t hash = node_.store.key(packed->item.key).hash;
   // What was sent to the node that was here before may be older than what that one had.
   const bool of_before = packed->version.counter <= started_us_;
   const auto newer = of_before ? std::optional(Version{epoch(), started_us_, self_})
@@ -176,7 +135,8 @@ Result<void, std::string> Replicas::take(Bytes block) {
     return failure(std::string(newer_text) + to_string(*newer));
   }
   versions_.take(packed->version, hash, node_.now);
-  if (store(*packed) != store::Outcome::stored) return refused("replica: no memory");
+  if (const auto stored = store_form(node_.store, packed->item, node_.now); !stored)
+    return refused(std::string("replica: ") + to_string(stored.error()));
   ++counters_.taken;
   return {};
 }
@@ -186,22 +146,6 @@ lua::Answer Replicas::answer(Bytes block) {
   if (taken) return {.is = lua::Answer::Is::value, .text = "OK"};
   text_ = taken.error();
   return {.is = lua::Answer::Is::error, .text = text_};
-}
-
-store::Outcome Replicas::store(const Packed& packed) {
-  const store::Key stored = node_.store.key(packed.key);
-  if (!packed.removed) {
-    store::PutRule rule;
-    rule.client_flags = packed.client_flags;
-    rule.expiry = expiry_after(packed.ttl_seconds, node_.now);
-    const store::Outcome outcome = node_.store.put(stored, rule, packed.value, node_.now).outcome;
-    if (outcome == store::Outcome::stored) return outcome;
-    // What it replaces is out of date in any case.
-    static_cast<void>(node_.store.remove(stored, {}, node_.now));
-    return outcome;
-  }
-  static_cast<void>(node_.store.remove(stored, {}, node_.now));
-  return store::Outcome::stored;
 }
 
 }  // namespace cacheismo::node

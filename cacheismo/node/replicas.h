@@ -7,13 +7,8 @@
 //
 // The data block of `ms cluster:replica`:
 //
-//   7.1764132345000000.981 5 v 0 3600\nk....value.....
-//   |                      | | | |      |    `- the rest
-//   |                      | | | |      `- KEY of so many bytes
-//   |                      | | | `- seconds that are left, 0: it does not expire
-//   |                      | | `--- client flags
-//   |                      | `----- v: a value, d: there is none any more
-//   |                      `------- bytes of the key
+//   7.1764132345000000.981\n<form>
+//   |                        `- of the item, or that it is gone (item_form.h)
 //   `- version (versions.h)
 //
 //  1. What is shipped is the state of the item, under a version that is newer than all that this
@@ -21,7 +16,8 @@
 //  2. A state whose version is older than what this node knows of the key changes nothing, and its
 //     sender is told so; a delete is remembered like a value (versions.h says how long).
 //     What was on its way to a node before its start is older than the node.
-//  3. A version of a ring that this node cannot find, or of a clock too far ahead of its own, is
+//  3. Objects are taken only with --accept-copy, because their fields come past their methods.
+//  4. A version of a ring that this node cannot find, or of a clock too far ahead of its own, is
 //     refused: nobody can make all that follows look old.
 //
 // What it is not: it sends nothing (RemoteCalls does) and chooses no node. What ordinary commands
@@ -84,13 +80,11 @@ class Replicas {
  private:
   struct Packed;
   [[nodiscard]] static Result<Packed, std::string> parse(Bytes block);
-  [[nodiscard]] static std::string head_of(const Packed& packed);
   [[nodiscard]] std::uint64_t wall_us() const;
   [[nodiscard]] std::uint64_t epoch() const;
   [[nodiscard]] Version next_version();
   /// Whether this node can believe a version. Its counter is behind all later ones of this node.
   [[nodiscard]] Result<void, std::string> check(const Version& version);
-  [[nodiscard]] store::Outcome store(const Packed& packed);
   [[nodiscard]] Result<void, std::string> refused(std::string why);
 
   NodeState& node_;

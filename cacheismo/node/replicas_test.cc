@@ -10,12 +10,19 @@
 #include <gtest/gtest.h>
 
 #include "cacheismo/base/units.h"
+#include "cacheismo/node/item_form.h"
 #include "sim/wire.h"
 
 namespace cacheismo::node {
 namespace {
 
 using namespace std::chrono_literals;
+
+std::string block_of(const std::string& version, const ItemForm& item) {
+  std::string block = version + '\n';
+  append_item(item, block);
+  return block;
+}
 
 class ReplicasTest : public testing::Test {
  protected:
@@ -35,11 +42,15 @@ class ReplicasTest : public testing::Test {
   std::string version(std::int64_t from_now, std::uint64_t epoch = 1) {
     return std::to_string(epoch) + "." + std::to_string(counter(from_now)) + ".9";
   }
-  std::string put(const std::string& version, const std::string& value,
-                  const std::string& flags_ttl = "0 0") {
-    return send(version + " 1 v " + flags_ttl + "\nk" + value);
+  std::string send(const std::string& version, const ItemForm& item) {
+    return send(block_of(version, item));
   }
-  std::string remove(const std::string& version) { return send(version + " 1 d 0 0\nk"); }
+  std::string put(const std::string& version, const std::string& value) {
+    return send(version, {.key = "k", .payload = value});
+  }
+  std::string remove(const std::string& version) {
+    return send(version, {.kind = ItemForm::Kind::gone, .key = "k"});
+  }
   std::string value() { return ask("mg k v f t P1.0.0.1000\r\n"); }
 
   sim::Wire wire_;
@@ -47,7 +58,8 @@ class ReplicasTest : public testing::Test {
 };
 
 TEST_F(ReplicasTest, AStateBringsItsValueFlagsAndTimeToLive) {
-  EXPECT_EQ(put(version(0), "hello", "17 60"), "HD\r\n");
+  const ItemForm item{.key = "k", .client_flags = 17, .seconds_to_live = 60, .payload = "hello"};
+  EXPECT_EQ(send(version(0), item), "HD\r\n");
   EXPECT_EQ(value(), "VA 5 f17 t60\r\nhello\r\n");
 }
 
@@ -105,17 +117,19 @@ TEST_F(ReplicasTest, AVersionFromTheFutureIsRefused) {
 }
 
 TEST_F(ReplicasTest, AMalformedBlockIsRefused) {
-  const std::string v = version(0);
+  const std::string whole = block_of(version(0), {.key = "k", .payload = "x"});
+  std::string no_kind = whole;
+  no_kind[whole.find('\n') + 2] = 9;
   for (const std::string& block :
-       {std::string(), std::string("\n"), v, v + " 1 v 0 0", v + " 1 v 0\nk", v + " 1 v 0 0 0\nk",
-        v + " 0 v 0 0\nk", v + " 2 v 0 0\nk", v + " 251 v 0 0\n" + std::string(300, 'k'),
-        v + " 1 x 0 0\nk", v + " 1 d 0 0\nkv", v + " 1 v 4294967296 0\nk",
-        v + " 1 v 0 4294967296\nk", std::string("1.2 1 v 0 0\nk"), v + "  1 v 0 0\nk"})
+       {std::string(), std::string("\n"), version(0), version(0) + "\n", whole + "x",
+        whole.substr(0, whole.size() - 1), whole.substr(whole.find('\n')), " " + whole, no_kind,
+        block_of("1.2", {.key = "k"}),
+        block_of(version(0), {.kind = ItemForm::Kind::long_one, .key = "k"})})
     EXPECT_EQ(send(block), "SERVER_ERROR replica: the block is malformed\r\n") << block;
 }
 
 TEST_F(ReplicasTest, AKeyMayHoldAnyBytes) {
-  EXPECT_EQ(send(version(0) + " 3 v 0 0\na b!"), "HD\r\n");
+  EXPECT_EQ(send(version(0), {.key = "a b", .payload = "!"}), "HD\r\n");
   EXPECT_EQ(ask("mg YSBi v b P1.0.0.1000\r\n"), "VA 1\r\n!\r\n");
 }
 
@@ -145,9 +159,9 @@ TEST(Replicas, AStateForWhichThereIsNoMemoryDropsTheOldOne) {
   }
   const auto now = wire.node_io(0).now().wall.time_since_epoch();
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-  EXPECT_EQ(
-      set("cluster:replica", "1." + std::to_string(us) + ".9 1 v 0 0\nk" + std::string(3'000, 'n')),
-      "SERVER_ERROR replica: no memory\r\n");
+  EXPECT_EQ(set("cluster:replica", block_of("1." + std::to_string(us) + ".9",
+                                            {.key = "k", .payload = std::string(3'000, 'n')})),
+            "SERVER_ERROR replica: out of memory (-m)\r\n");
   EXPECT_EQ(wire.ask(client, "mg k v P1.0.0.1000\r\n"), "EN\r\n");
 }
 

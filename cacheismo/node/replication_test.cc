@@ -21,6 +21,9 @@ using namespace std::chrono_literals;
 
 /// `command.set` and its kin run where they arrive, so that each node can be made the writer.
 constexpr const char* script = R"(
+  local t = object.type("t")
+  function t.default() return { n = 0 } end
+  function t.update.add(self, by) self.n = self.n + by; return self.n end
   local function told(result)
     local text = ("%d %d %d"):format(result.acked, result.failed, result.unknown)
     for _, failure in ipairs(result.failures) do text = text .. " " .. failure.code end
@@ -36,6 +39,10 @@ constexpr const char* script = R"(
     sleep(0.3)
     store.set(cmd:getKey(), cmd:getData(), 0, 7)
     cmd:writeString(told(replicate(cmd:getKey(), { copies = 3, timeout = 0.5 })))
+  end
+  -- `incr KEY 1`: replicates what is stored under KEY.
+  command.incr = function(cmd)
+    cmd:writeString(told(replicate(cmd:getKey(), { copies = 3 })))
   end
   command.delete = function(cmd)
     store.delete(cmd:getKey())
@@ -149,6 +156,23 @@ TEST_F(ReplicationTest, AWriterWhoseClockIsBehindIsHeardAtItsSecondTry) {
   EXPECT_EQ(set(1, "ahead", 1, 1), "1 0 0\r\n");  // only at the owner, which is node 0
   EXPECT_EQ(set(2, "behind", 3, 3), "3 0 0\r\n");
   for (std::size_t node = 0; node < 3; ++node) EXPECT_EQ(at(node), "VA 6 f7\r\nbehind\r\n") << node;
+}
+
+TEST_F(ReplicationTest, ObjectsAreCopiedWholeWhereTheyAreAccepted) {
+  sim::Wire::Options options{
+      .scripts = std::vector<lua::Script>{{.name = "t.lua", .source = script}}, .nodes = 2};
+  for (const bool accept : {true, false}) {
+    options.config.accept_copy = accept;
+    sim::Wire wire(options);
+    wire.advance(10ms);
+    sim::RawConnection& one = wire.connect(wire.address(0));
+    sim::RawConnection& two = wire.connect(wire.address(1));
+    const std::string call = "mg t:add:k:5 v P1.0.0.1000\r\n";  // here, whoever owns it
+    EXPECT_EQ(wire.ask(one, call), "VA 1\r\n5\r\n");
+    EXPECT_EQ(wire.ask(one, "touch t$k 100\r\nincr t$k 1\r\n"),
+              accept ? "TOUCHED\r\n2 0 0\r\n" : "TOUCHED\r\n1 1 0 remote\r\n");
+    EXPECT_EQ(wire.ask(two, call), accept ? "VA 2\r\n10\r\n" : "VA 1\r\n5\r\n");
+  }
 }
 
 TEST_F(ReplicationTest, LargeValuesAreSentWhole) {
