@@ -51,8 +51,9 @@ inline constexpr std::uint32_t replica_versions_seconds_max = 600;
 /// than a second; what is an hour ahead is a mistake.
 inline constexpr Duration replica_clock_ahead_max = std::chrono::hours(1);
 
+/// What `stats cluster` tells.
 struct ReplicaCounters {
-  std::uint64_t packed = 0;
+  std::uint64_t packed = 0;  ///< however many nodes they were sent to
   std::uint64_t taken = 0;
   std::uint64_t older = 0;    ///< not taken: something newer is known
   std::uint64_t refused = 0;  ///< for other reasons

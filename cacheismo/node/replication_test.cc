@@ -158,6 +158,16 @@ TEST_F(ReplicationTest, AWriterWhoseClockIsBehindIsHeardAtItsSecondTry) {
   for (std::size_t node = 0; node < 3; ++node) EXPECT_EQ(at(node), "VA 6 f7\r\nbehind\r\n") << node;
 }
 
+TEST_F(ReplicationTest, StatsTellWhatWasSentAndTaken) {
+  set(0, "x", 3, 3);
+  ask(1, "delete k\r\n");
+  const std::string stats = ask(0, "stats cluster\r\n");
+  for (const char* line :
+       {"STAT replicas_sent 1\r\n", "STAT replicas_taken 1\r\n", "STAT replicas_older 0\r\n",
+        "STAT replicas_refused 0\r\n", "STAT replica_versions 1\r\n"})
+    EXPECT_NE(stats.find(line), std::string::npos) << line << stats;
+}
+
 TEST_F(ReplicationTest, ObjectsAreCopiedWholeWhereTheyAreAccepted) {
   sim::Wire::Options options{
       .scripts = std::vector<lua::Script>{{.name = "t.lua", .source = script}}, .nodes = 2};

@@ -8,6 +8,7 @@
 #include "cacheismo/node/connection_table.h"
 #include "cacheismo/node/node_state.h"
 #include "cacheismo/node/peers.h"
+#include "cacheismo/node/replicas.h"
 #include "cacheismo/node/routing.h"
 #include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
@@ -184,6 +185,15 @@ void append_routing(const Routing& routing, OutputBuffer& out) {
                   counters.wrong_owner_received, counters.rings_taken, counters.rings_refused));
 }
 
+void append_replicas(const Replicas& replicas, OutputBuffer& out) {
+  const ReplicaCounters& counters = replicas.counters();
+  out.append(
+      fmt::format("STAT replicas_sent {}\r\nSTAT replicas_taken {}\r\nSTAT replicas_older {}\r\n"
+                  "STAT replicas_refused {}\r\nSTAT replica_versions {}\r\n",
+                  counters.packed, counters.taken, counters.older, counters.refused,
+                  replicas.versions().size()));
+}
+
 void append_peer(const PeerStats& peer, OutputBuffer& out) {
   const std::string name = io::to_string(peer.address);
   std::string lines = fmt::format(
@@ -206,6 +216,7 @@ void append_peer(const PeerStats& peer, OutputBuffer& out) {
 ReportStep continue_cluster(NodeState& node, Report& report, OutputBuffer& out) {
   if (report.cursor == 0) {
     if (node.routing != nullptr) append_routing(*node.routing, out);
+    if (node.replicas != nullptr) append_replicas(*node.replicas, out);
     report.cursor = 1;
   }
   if (node.peers == nullptr) return ReportStep::ended;
