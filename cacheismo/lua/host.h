@@ -155,17 +155,18 @@ class Host {
   /// The key of a set that brings the state of an item to another node.
   static constexpr Bytes replica_key = "cluster:replica";
   /// Its value, for the state that the item has now; each time under a newer version. The failure
-  /// says why it cannot be sent.
+  /// says why it cannot be sent. `before`: what this has packed before, if that is to be sent once
+  /// more; no bytes where another node's state, or a later one of this, has taken its place.
   struct PackedItem {
     std::string bytes;
-    bool here = false;  ///< there is such an item; of pack_value(): it is stored here, too
+    bool here = false;  ///< there is such an item; of pack_value(): it is so here, too
   };
-  [[nodiscard]] virtual Result<PackedItem, std::string> pack_item(Bytes) {
+  [[nodiscard]] virtual Result<PackedItem, std::string> pack_item(Bytes, Bytes /*before*/) {
     return failure(std::string("this node speaks to no other"));
   }
-  /// The same for a value that the item is to have, here as well if `store`.
+  /// The same for what the item is to be, here as well if `store`.
   struct NewValue {
-    Bytes value;
+    std::optional<Bytes> value;  ///< none: the item is to be gone
     std::uint32_t client_flags = 0;
     std::uint32_t ttl_seconds = 0;  ///< 0: it does not expire
     bool store = false;

@@ -155,7 +155,8 @@ class MapHost final : public Host {
     return {};
   }
   std::uint64_t ring_epoch() override { return epoch; }
-  Result<PackedItem, std::string> pack_item(Bytes key) override {
+  Result<PackedItem, std::string> pack_item(Bytes key, Bytes before) override {
+    if (!before.empty() && taken_over) return PackedItem{};
     const auto at = items.find(std::string(key));
     const bool here = at != items.end();
     const std::string state = here ? at->second.value : "gone";
@@ -163,9 +164,13 @@ class MapHost final : public Host {
     return PackedItem{std::to_string(++packed) + " " + std::string(key) + " " + state, here};
   }
   PackedItem pack_value(Bytes key, const NewValue& value) override {
+    if (!value.value) {
+      if (value.store) static_cast<void>(delete_item(key));
+      return {std::to_string(++packed) + " " + std::string(key) + " gone", value.store};
+    }
     const bool here =
-        value.store && put_item(key, {.value = std::string(value.value), .client_flags = 0});
-    return {std::to_string(++packed) + " " + std::string(key) + " " + std::string(value.value) +
+        value.store && put_item(key, {.value = std::string(*value.value), .client_flags = 0});
+    return {std::to_string(++packed) + " " + std::string(key) + " " + std::string(*value.value) +
                 " " + std::to_string(value.client_flags) + " " + std::to_string(value.ttl_seconds),
             here};
   }
@@ -193,7 +198,8 @@ class MapHost final : public Host {
   std::uint32_t keys_per_scan = 1'000'000;
   std::vector<RingNode> ring;  ///< empty: there is no cluster
   std::uint64_t epoch = 0;
-  int packed = 0;  ///< items
+  int packed = 0;           ///< items
+  bool taken_over = false;  ///< another state has come in the place of what was packed
 
  private:
   std::list<MapState> open_;

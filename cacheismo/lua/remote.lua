@@ -73,7 +73,7 @@ end
 -- ---- replicate ---------------------------------------------------------------------------------
 
 local replicate_options = { copies = true, ack = true, timeout = true,
-                            value = true, flags = true, ttl = true }
+                            value = true, flags = true, ttl = true, gone = true }
 -- With these nobody can say whether the node has taken it.
 local open_codes = { timeout = true, reset = true, protocol = true, cancelled = true }
 
@@ -83,9 +83,13 @@ local function checkedReplicate(options)
   local ack, value = checked_options.ack, checked_options.value
   if ack ~= nil then whole("replicate", "ack", ack, 0, copies) end
   if value ~= nil and type(value) ~= "string" then error("replicate: value is a string", 3) end
+  if value ~= nil and checked_options.gone then
+    error("replicate: an item that is gone has no value", 3)
+  end
   local flags = whole("replicate", "flags", checked_options.flags or 0, 0, 0xFFFFFFFF)
   local ttl = whole("replicate", "ttl", checked_options.ttl or 0, 0, 0x7FFFFFFF)
-  return copies, ack, seconds, value, flags, ttl
+  return copies, ack, seconds, { value = value, flags = flags, ttl = ttl,
+                                 given = value ~= nil or checked_options.gone }
 end
 
 -- The nodes that should hold copies, without this one; 1 if it should, else 0.
@@ -111,24 +115,23 @@ local function addUp(result, coverage)
 end
 
 -- Brings the item that is stored under `key`, or that it is gone, to the other nodes that hold
--- copies; or a value to all that do. Where one of them knows a newer version, once more under one
--- that is newer still.
+-- copies; or what it is to be to all that do. Where one of them knows a newer version, once more
+-- under one that is newer still.
 local function replicate(key, options)
-  local copies, ack, seconds, value, flags, ttl = checkedReplicate(options)
+  local copies, ack, seconds, state = checkedReplicate(options)
   local others, here = holders(key, copies)
   local ends = os.clock() + seconds
   ack = ack or here + #others
-  local result, was_there
-  for attempt = 1, 2 do
-    local kept, packed, there = here, nil, nil
-    if value then
-      packed, there = packValue(key, value, flags, ttl, here == 1)
+  local result, packed, there
+  for _ = 1, 2 do
+    local kept, was_there = here, there
+    if state.given then
+      packed, there = packValue(key, state.value, state.flags, state.ttl, here == 1)
       if not there then kept = 0 end
     else
-      packed, there = packItem(key)
-      -- It has been evicted meanwhile, or deleted by somebody who says so to the others.
-      if attempt == 2 and was_there and not there then break end
-      was_there = there
+      packed, there = packItem(key, packed)
+      -- Something else is there now, or it has been evicted meanwhile: nothing to send once more.
+      if packed == "" or was_there and not there then break end
     end
     result = { acked = kept, failed = here - kept, unknown = 0 }
     local left = math.max(ends - os.clock(), 1e-9)

@@ -173,25 +173,31 @@ int push_packed(lua_State* lua, const Host::PackedItem& packed) {
   return 2;
 }
 
+/// (key, what was packed before or nil)
 int pack_item(lua_State* lua) {
-  auto packed = asking_call(lua, "replicate").host().pack_item(checked_key(lua, 1));
+  Call& call = asking_call(lua, "replicate");
+  std::string before;
+  if (!lua_isnoneornil(lua, 2)) before = checked_value(lua, 2, ~std::size_t{0});
+  auto packed = call.host().pack_item(checked_key(lua, 1), before);
   if (!packed) luaL_error(lua, "replicate: %s", packed.error().c_str());
   return push_packed(lua, *packed);
 }
 
-/// (key, value, flags, ttl, whether it is to be stored here)
+/// (key, value or nil, flags, ttl, whether it is to be so here)
 int pack_value(lua_State* lua) {
   Call& call = asking_call(lua, "replicate");
   const std::string key = checked_key(lua, 1);
-  const std::string value = checked_value(lua, 2, generation_of(lua).options().result_bytes_max);
+  std::string value;
+  Host::NewValue made{.client_flags = static_cast<std::uint32_t>(lua_tointeger(lua, 3)),
+                      .ttl_seconds = static_cast<std::uint32_t>(lua_tointeger(lua, 4)),
+                      .store = lua_toboolean(lua, 5) != 0};
+  if (!lua_isnoneornil(lua, 2)) {
+    value = checked_value(lua, 2, generation_of(lua).options().result_bytes_max);
+    made.value = value;
+  }
   call.release_readers(true);
   generation_of(lua).tables().end_proxies();
-  return push_packed(lua,
-                     call.host().pack_value(
-                         key, {.value = value,
-                               .client_flags = static_cast<std::uint32_t>(lua_tointeger(lua, 3)),
-                               .ttl_seconds = static_cast<std::uint32_t>(lua_tointeger(lua, 4)),
-                               .store = lua_toboolean(lua, 5) != 0}));
+  return push_packed(lua, call.host().pack_value(key, made));
 }
 
 /// Sends what was packed to a list of servers, of which so many are to confirm, in so many seconds.

@@ -97,6 +97,24 @@ TEST_F(ReplicateTest, AnItemThatIsGoneAtTheSecondTryIsNotSentAsThat) {
   EXPECT_EQ(shown(engine_->resume(first.call, std::vector{newer})), "1 1 0 false");
 }
 
+TEST_F(ReplicateTest, WhatAnotherStateHasTakenThePlaceOfIsNotSentAgain) {
+  replicate("");
+  const RemoteReply newer = failed(Code::remote, true, "SERVER_ERROR replica: newer 1.2.3");
+  const Answer first = call();
+  host.taken_over = true;
+  EXPECT_EQ(shown(engine_->resume(first.call, std::vector{newer})), "1 1 0 false");
+}
+
+TEST_F(ReplicateTest, AnItemCanBeMadeGoneEverywhere) {
+  replicate(", { gone = true }");
+  const Answer waits = call();
+  EXPECT_EQ(waits.remote->requests.front().value, "1 keyed gone");
+  EXPECT_FALSE(host.items.contains("keyed"));
+  EXPECT_EQ(shown(engine_->resume(waits.call, std::vector{done})), "2 0 0 true");
+  replicate(", { gone = true, value = 'x' }");
+  EXPECT_NE(shown(call()).find("replicate: an item that is gone has no value"), std::string::npos);
+}
+
 TEST_F(ReplicateTest, AValueIsStoredWhereItShouldBeAndSent) {
   replicate(", { value = 'new', flags = 7, ttl = 60 }");
   const Answer waits = call();

@@ -50,7 +50,10 @@ Version Replicas::next_version() {
 
 // ---- Sending ------------------------------------------------------------------------------------
 
-Result<lua::Host::PackedItem, std::string> Replicas::pack(Bytes item_key) {
+Result<lua::Host::PackedItem, std::string> Replicas::pack(Bytes item_key, Bytes before) {
+  const std::uint64_t hash = node_.store.key(item_key).hash;
+  if (!before.empty() && versions_.of(hash) != parse_version(before.substr(0, before.find('\n'))))
+    return lua::Host::PackedItem{};
   const Version version = next_version();
   std::string text = to_string(version) + '\n';
   const std::size_t head = text.size();
@@ -60,15 +63,20 @@ Result<lua::Host::PackedItem, std::string> Replicas::pack(Bytes item_key) {
   Bytes form = Bytes(text).substr(head);
   if (take_item(form)->kind == ItemForm::Kind::long_one)
     return failure(std::string("the object is longer than an item may be (-I)"));
-  versions_.take(version, node_.store.key(item_key).hash, node_.now);
+  versions_.take(version, hash, node_.now);
   ++counters_.packed;
   return lua::Host::PackedItem{std::move(text), here};
 }
 
 lua::Host::PackedItem Replicas::pack(Bytes item_key, const lua::Host::NewValue& value) {
   const Version version = next_version();
-  ItemForm item{.key = item_key, .client_flags = value.client_flags, .payload = value.value};
-  if (value.ttl_seconds > 0) item.seconds_to_live = value.ttl_seconds;
+  ItemForm item{.kind = ItemForm::Kind::gone, .key = item_key};
+  if (value.value) {
+    item.kind = ItemForm::Kind::value;
+    item.client_flags = value.client_flags;
+    item.payload = *value.value;
+  }
+  if (value.value && value.ttl_seconds > 0) item.seconds_to_live = value.ttl_seconds;
   ++counters_.packed;
   bool here = false;
   if (value.store) {

@@ -63,9 +63,8 @@ class Replicas {
  public:
   explicit Replicas(NodeState& node);
 
-  /// The state of an item under a new version. The failure says why it cannot be shipped.
-  [[nodiscard]] Result<lua::Host::PackedItem, std::string> pack(Bytes item_key);
-  /// The state that an item is to have, here as well if value.store.
+  // See lua::Host.
+  [[nodiscard]] Result<lua::Host::PackedItem, std::string> pack(Bytes item_key, Bytes before);
   [[nodiscard]] lua::Host::PackedItem pack(Bytes item_key, const lua::Host::NewValue& value);
   /// Brings a packed state of another node into effect. The failure says why not.
   [[nodiscard]] Result<void, std::string> take(Bytes block);

@@ -202,8 +202,8 @@ std::uint64_t ScriptHost::ring_epoch() {
   return node_.routing == nullptr ? 0 : node_.routing->ring().epoch();
 }
 
-Result<lua::Host::PackedItem, std::string> ScriptHost::pack_item(Bytes key) {
-  return node_.replicas->pack(key);
+Result<lua::Host::PackedItem, std::string> ScriptHost::pack_item(Bytes key, Bytes before) {
+  return node_.replicas->pack(key, before);
 }
 
 lua::Host::PackedItem ScriptHost::pack_value(Bytes key, const NewValue& value) {

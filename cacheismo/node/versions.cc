@@ -39,6 +39,12 @@ std::optional<Version> VersionTable::newer_than(const Version& version, std::uin
   return std::nullopt;  // the same one once more changes nothing
 }
 
+std::optional<Version> VersionTable::of(std::uint64_t key) const {
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) return std::nullopt;
+  return found->second->version;
+}
+
 void VersionTable::take(const Version& version, std::uint64_t key, store::Seconds now) {
   CHECK(!newer_than(version, key));
   forget(now);

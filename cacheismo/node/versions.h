@@ -53,6 +53,8 @@ class VersionTable {
 
   /// What `version` of a key loses to; nullopt: it may be taken. `key` is a hash.
   [[nodiscard]] std::optional<Version> newer_than(const Version& version, std::uint64_t key) const;
+  /// The version of a key; nullopt: it is not known, or not any more.
+  [[nodiscard]] std::optional<Version> of(std::uint64_t key) const;
   /// The key's state has this version from now on. Requires that it may be taken.
   void take(const Version& version, std::uint64_t key, store::Seconds now);
   /// Forgets what is too old.

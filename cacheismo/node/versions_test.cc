@@ -39,6 +39,8 @@ TEST(VersionTable, AnOlderVersionLosesToWhatIsKnown) {
   VersionTable table({.entries_max = 4, .seconds_max = 60});
   table.take(at(20), 1, now);
   EXPECT_EQ(table.newer_than(at(19), 1), at(20));
+  EXPECT_EQ(table.of(1), at(20));
+  EXPECT_EQ(table.of(2), std::nullopt);
   EXPECT_EQ(table.newer_than(at(21), 1), std::nullopt);
 }
 

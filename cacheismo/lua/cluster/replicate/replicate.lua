@@ -58,7 +58,7 @@ function command.set(cmd)
   local ttl = exptime > 30 * 24 * 3600 and exptime - os.time() or exptime
   local options = { copies = copies, ack = ack, timeout = seconds }
   if exptime ~= 0 and ttl <= 0 then
-    store.delete(cmd:getKey())
+    options.gone = true
   else
     options.value, options.flags, options.ttl = cmd:getData(), cmd:getFlags(), ttl
   end
@@ -68,8 +68,7 @@ end
 function command.delete(cmd)
   local key = cmd:getKey()
   local there, _, failed = read(key)
-  store.delete(key)
-  local result = replicate(key, { copies = copies, ack = ack, timeout = seconds })
+  local result = replicate(key, { copies = copies, ack = ack, timeout = seconds, gone = true })
   answer(cmd, result, (there or failed) and "DELETED" or "NOT_FOUND")
 end
 
