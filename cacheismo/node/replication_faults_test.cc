@@ -1,7 +1,7 @@
-// Goal: whatever the network and the clocks do, a write that was confirmed everywhere is never
-// undone by an older one, and when all is well again the next write is at every owner. Method: three
-// nodes in a world of resets, partitions, pauses and jumping clocks; one driver writes values that
-// are never the same twice, and knows which of them may be seen.
+// Goal: whatever network and clocks do, a write that was confirmed everywhere is never undone by an
+// older one, and when all is well again the next write is at every owner. Method: three nodes in a
+// world of resets, partitions, pauses and jumping clocks; one driver writes values that are never
+// the same twice, and knows which of them may be seen.
 
 #include <chrono>
 #include <cstdint>
