@@ -133,7 +133,9 @@ class Connection final : public io::StreamEvents {
   bool say_replies();
   /// Has another node answer, if the command is not for this one. False: it is.
   bool route(const proto::Command& command, Bytes data);
-  /// The same for a value that has arrived in parts, whose draft is given up then.
+  /// Says that this node may not change what it owns.
+  void forbid(const proto::Command& command);
+  /// As route() for a value that has arrived in parts, whose draft is given up then.
   bool route_draft(const proto::Command& command);
   /// The value was refused: where another node owns the key, that forgets the old one.
   void forget_at_owner(const proto::Command& command);

@@ -82,8 +82,13 @@ void Connection::reply_arrived() {
 
 bool Connection::route(const Command& command, Bytes data) {
   if (command.verb == Verb::flush_all) {
-    if (node_->config.flush_enabled) flush_everywhere(command);
-    return node_->config.flush_enabled;
+    if (!node_->config.flush_enabled) return false;
+    if (node_->routing->forbids_writes()) {
+      forbid(command);
+    } else {
+      flush_everywhere(command);
+    }
+    return true;
   }
   // A script that has taken a command over decides by itself whom it asks.
   if (!names_one_key(command.verb) || Dispatcher(*node_).taken_over(command.verb) != nullptr)
@@ -91,7 +96,10 @@ bool Connection::route(const Command& command, Bytes data) {
   Routing& routing = *node_->routing;
   const Routing::Place place = routing.place(command);
   switch (place.is) {
-    case Routing::Place::Is::here: return false;
+    case Routing::Place::Is::here:
+      if (!routing.forbids(place, command)) return false;
+      forbid(command);
+      return true;
     case Routing::Place::Is::wrong: output_.append(routing.wrong_owner()); return true;
     case Routing::Place::Is::elsewhere: break;
   }
@@ -99,8 +107,14 @@ bool Connection::route(const Command& command, Bytes data) {
   return true;
 }
 
+void Connection::forbid(const Command& command) {
+  if (!command.noreply) output_.append(Routing::forbidden);
+}
+
 bool Connection::route_draft(const Command& command) {
-  if (node_->routing == nullptr || node_->routing->place(command).is == Routing::Place::Is::here)
+  if (node_->routing == nullptr) return false;
+  const Routing::Place place = node_->routing->place(command);
+  if (place.is == Routing::Place::Is::here && !node_->routing->forbids(place, command))
     return false;
   // The draft has shown that the value is not too long; its bytes go to the owner.
   Dispatcher dispatcher(*node_);
@@ -150,6 +164,16 @@ bool Connection::look_up_routed(Bytes key, Stop& why, bool& ended) {
   one.ends = false;
   const bool owing = owes();
   const OutputBuffer::Mark mark = output_.mark();
+  if (node_->routing->forbids_get(place, key, multiget_.touch)) {
+    if (!output_.reply_room()) {
+      why = Stop::wait;
+      return false;
+    }
+    output_.append(Routing::forbidden);
+    if (owing) hold_back(mark, multiget_group_);
+    ended = true;
+    return false;
+  }
   const MultiGetStep done = dispatcher.multi_get(one, key, output_);
   if (owing) hold_back(mark, multiget_group_);
   switch (done.why) {

@@ -30,7 +30,7 @@ struct Listener {
 
 }  // namespace
 
-class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
+class Node::Impl final : public io::ListenerEvents, public io::TimerEvents, public RingUser {
  public:
   Impl(const Config& config, io::Io& io, Log& log, std::span<char> arena,
        std::span<char> script_heap)
@@ -53,11 +53,16 @@ class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
 
   void on_accepted(io::ListenerId listener, Result<io::Accepted, io::Error> result) override;
   void on_timer(io::TimerId timer) override;
+  void on_ring_changed() override;
+  void on_ring_left() override;
 
   [[nodiscard]] NodeState& state() { return state_; }
   [[nodiscard]] const std::vector<Listener>& listeners() const { return listeners_; }
 
  private:
+  void serve();
+  void drain(Stop how);
+  [[nodiscard]] RingSource* ring_source() const { return state_.config.cluster.source; }
   void accept(Listener& listener);
   void welcome(io::StreamId stream);
   void pause_accepting(io::Error error);
@@ -97,7 +102,7 @@ Result<void, std::string> Node::Impl::start() {
   if (state_.scripts != nullptr) {
     if (auto loaded = state_.scripts->load(); !loaded) return failure("scripts: " + loaded.error());
   }
-  if (state_.routing != nullptr) {
+  if (state_.routing != nullptr && !ring_source()->speaks()) {
     if (auto loaded = state_.routing->load(); !loaded) return failure("ring: " + loaded.error());
   }
   for (const io::Address& address : state_.config.listen) {
@@ -110,16 +115,43 @@ Result<void, std::string> Node::Impl::start() {
     }
     listeners_.push_back({*listener, io.local_address(*listener)});
   }
-  for (Listener& listener : listeners_) {
-    accept(listener);
+  for (const Listener& listener : listeners_)
     state_.log.write(Level::debug, "listening", "address=" + io::to_string(listener.address));
-  }
-  state_.accepting = true;
   tick_timer_ = io.set_timer(io.now().monotonic + limits::upkeep_interval, *this);
+  if (state_.routing == nullptr || state_.routing->has_ring()) serve();
+  if (ring_source() != nullptr && ring_source()->speaks()) {
+    CHECK(!listeners_.empty());
+    ring_source()->attach(io, state_.log, listeners_.front().address, *this);
+  }
   return {};
 }
 
+/// Clients wait in the listeners' queues until it is known who owns what.
+void Node::Impl::serve() {
+  for (Listener& listener : listeners_) accept(listener);
+  state_.accepting = true;
+}
+
+void Node::Impl::on_ring_changed() {
+  state_.begin_event();
+  const bool first = !state_.routing->has_ring();
+  if (state_.routing->load() && first && !state_.draining) serve();
+}
+
+/// A node that leaves serves until the others know, or the source has given up telling them.
 void Node::Impl::stop(Stop how) {
+  if (RingSource* const source = ring_source(); source != nullptr && source->attached()) {
+    source->detach(how == Stop::graceful);
+    if (how == Stop::graceful && !state_.draining) return;
+  }
+  drain(how);
+}
+
+void Node::Impl::on_ring_left() {
+  if (!state_.draining) drain(Stop::graceful);
+}
+
+void Node::Impl::drain(Stop how) {
   state_.begin_event();
   if (!state_.draining) {
     state_.draining = true;
@@ -147,6 +179,7 @@ void Node::Impl::stop(Stop how) {
 bool Node::Impl::stopped() const {
   if (!state_.draining || table_.open() > 0 || state_.turn_timer != io::TimerId{}) return false;
   if (state_.peers != nullptr && !state_.peers->stopped()) return false;
+  if (ring_source() != nullptr && ring_source()->attached()) return false;
   return std::none_of(listeners_.begin(), listeners_.end(),
                       [](const Listener& listener) { return listener.accepting; });
 }

@@ -58,6 +58,8 @@ class Routing final : public PeerReplies {
   /// Reads it again if its source says that it may have changed. Called at each upkeep.
   void refresh_if_due();
 
+  /// False: nothing else may be asked yet.
+  [[nodiscard]] bool has_ring() const { return ring_.has_value(); }
   [[nodiscard]] const cluster::Ring& ring() const { return *ring_; }
   /// Index of this node in the ring; nullopt: it is no member and owns nothing.
   [[nodiscard]] std::optional<std::uint32_t> self() const { return self_; }
@@ -70,6 +72,7 @@ class Routing final : public PeerReplies {
     enum class Is : std::uint8_t { here, elsewhere, wrong };
     Is is = Is::here;
     std::uint32_t member = 0;  ///< of elsewhere
+    bool owned = false;        ///< here, because the ring says so
   };
   /// Of a command that names one key.
   [[nodiscard]] Place place(const proto::Command& command);
@@ -84,6 +87,13 @@ class Routing final : public PeerReplies {
   [[nodiscard]] Place place(Bytes key);
   /// The reply of Place::Is::wrong.
   [[nodiscard]] std::string wrong_owner();
+  /// Whether the command, or a get of `key`, changes what this node owns but may not change now.
+  [[nodiscard]] bool forbids(const Place& place, const proto::Command& command) const;
+  [[nodiscard]] bool forbids_get(const Place& place, Bytes key, bool touches) const;
+  /// Of a flush of all nodes.
+  [[nodiscard]] bool forbids_writes() const;
+  /// The reply to what is forbidden.
+  static constexpr Bytes forbidden = "SERVER_ERROR cluster: no lease, not writing\r\n";
 
   // ---- Forwarding -------------------------------------------------------------------------------
   // `connection` is the slot of whose queue it is. A failure is a reply, too.
@@ -135,6 +145,7 @@ class Routing final : public PeerReplies {
   void on_wrong_owner(const Owed& owed, OwedReply& reply, Bytes text);
   [[nodiscard]] Result<void, std::string> take(RingView view);
   [[nodiscard]] std::string describe() const;
+  [[nodiscard]] Result<std::string, std::string> change(Bytes text);
 
   NodeState& node_;
   Peers& peers_;

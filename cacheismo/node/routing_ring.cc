@@ -7,6 +7,7 @@
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
+#include "cacheismo/cluster/ring_change.h"
 #include "cacheismo/node/node_state.h"
 #include "cacheismo/node/routing.h"
 #include "cacheismo/node/scripts.h"
@@ -109,7 +110,7 @@ std::vector<lua::RingNode> Routing::nodes() const {
 
 Routing::Place Routing::owner_of(Bytes placed) const {
   const std::uint32_t member = ring_->owner(placed);
-  if (self_ && member == *self_) return {};
+  if (self_ && member == *self_) return {.owned = true};
   return {.is = Place::Is::elsewhere, .member = member};
 }
 
@@ -136,6 +137,24 @@ std::optional<cluster::Hop> Routing::hop_of(const Command& command) {
     if (flag.letter == 'P') return cluster::parse_hop(flag.argument);
   }
   return std::nullopt;
+}
+
+// ---- What only a node may do that others take for alive -----------------------------------------
+
+bool Routing::forbids_writes() const {
+  return self_ && !node_.config.cluster.source->may_write(node_.io.now().monotonic);
+}
+
+bool Routing::forbids(const Place& place, const Command& command) const {
+  if (!place.owned || !forbids_writes()) return false;
+  if (command.verb == proto::Verb::me) return false;
+  if (command.verb != proto::Verb::mg) return true;
+  const proto::Meta& meta = command.meta;
+  return meta.has('N') || meta.has('R') || meta.has('T') || !may_repeat(command.key);
+}
+
+bool Routing::forbids_get(const Place& place, Bytes key, bool touches) const {
+  return place.owned && (touches || !may_repeat(key)) && forbids_writes();
 }
 
 // ---- cluster:... --------------------------------------------------------------------------------
@@ -171,8 +190,28 @@ lua::Answer Routing::call(Bytes rest) {
     std::string made;
     return value(ring_->members()[ring_->owner(placed_by(key, made))].name);
   }
-  text_ = "cluster: there are cluster:epoch, cluster:nodes and cluster:owner:KEY";
+  if (rest == "change") return value(node_.config.cluster.source->report());
+  auto changed = change(rest);
+  if (changed) return value(std::move(*changed));
+  text_ = std::move(changed.error());
   return {.is = lua::Answer::Is::error, .text = text_};
+}
+
+/// join:..., leave:..., state:... What is under way is told; its end stands in cluster:change.
+Result<std::string, std::string> Routing::change(Bytes text) {
+  const bool changes =
+      text.starts_with("join:") || text.starts_with("leave:") || text.starts_with("state:");
+  if (!changes)
+    return failure(std::string(
+        "cluster: there are cluster:epoch, cluster:nodes, cluster:owner:KEY and cluster:change"));
+  if (!node_.config.cluster.changes_enabled)
+    return failure(std::string("cluster: the ring is changed only with --enable-ring-changes"));
+  const auto change = cluster::parse_ring_change(text);
+  if (!change) return failure(change.error());
+  RingSource& source = *node_.config.cluster.source;
+  if (auto begun = source.change(*change); !begun) return failure(begun.error());
+  if (source.changed()) (void)load();
+  return source.report();
 }
 
 }  // namespace cacheismo::node
