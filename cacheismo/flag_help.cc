@@ -40,6 +40,14 @@ Objects with methods (get TYPE:METHOD:KEY:ARGUMENT...)
 Cluster (any node answers for every key)
   --ring-file=<file>          the nodes of the cluster; read again when it changes
   --node-name=<name>          which of them this one is
+  --etcd=<url>[,<url>...]     the nodes are in etcd instead: http://HOST:PORT of its members
+  --etcd-prefix=<path>        where in it (default: /cacheismo/default/)
+  --etcd-lease=<seconds>      how long a node holds its name without etcd; it writes nothing when
+                              that is over (default: 5)
+  --etcd-join                 add this node to the ring at the start, take it out at USR1
+  --node-address=<host:port>  where the others find it (default: the first address of -l)
+  --enable-ring-changes       get cluster:join:..., cluster:leave:... and cluster:state:... change
+                              the ring, in etcd or in the file
   --cluster-timeout=<ms>      how long a request waits for another node (default: 1000)
 
 Process

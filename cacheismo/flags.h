@@ -33,6 +33,15 @@ enum class Action : std::uint8_t {
   test_scripts,   ///< cacheismo test DIR
 };
 
+/// Where the ring is, if it is in etcd.
+struct EtcdFlags {
+  std::vector<io::Address> endpoints;  ///< --etcd, hosts as they were given; empty: not there
+  std::string prefix = "/cacheismo/default/";  ///< --etcd-prefix, its last slash included
+  std::uint64_t lease_s = 5;                   ///< --etcd-lease
+  bool join = false;                           ///< --etcd-join
+  io::Address own;  ///< --node-address; empty: the first that the node listens on
+};
+
 /// What concerns the process rather than the node.
 struct ProcessOptions {
   bool background = false;                     ///< -d
@@ -44,6 +53,7 @@ struct ProcessOptions {
   bool scripts = true;                         ///< --no-scripts clears it
   std::string scripts_directory;               ///< --scripts; empty: the shipped types only
   std::string ring_file;                       ///< --ring-file; empty: the node is alone
+  EtcdFlags etcd;                              ///< the other way not to be alone
   std::uint64_t script_heap_bytes = 64 * MiB;  ///< --script-memory, of all scripts together
 };
 

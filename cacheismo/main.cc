@@ -25,6 +25,7 @@
 #include "cacheismo/io/process.h"
 #include "cacheismo/io/resolve.h"
 #include "cacheismo/lua/objects/shipped.h"
+#include "cacheismo/node/etcd_ring.h"
 #include "cacheismo/node/log.h"
 #include "cacheismo/node/node.h"
 #include "cacheismo/node/version.h"
@@ -219,6 +220,12 @@ Outcome serve(Options& options) {
   if (options.process.scripts) options.config.scripts.source = &scripts;
   RingFileSource ring(options.process.ring_file);
   if (!options.process.ring_file.empty()) options.config.cluster.source = &ring;
+  std::optional<node::EtcdRing> etcd_ring;
+  if (!options.process.etcd.endpoints.empty()) {
+    auto how = etcd_options(options.process.etcd, options.config.cluster.node_name);
+    if (!how) return failure(how.error());
+    options.config.cluster.source = &etcd_ring.emplace(std::move(*how));
+  }
   io::EpollIo io;
   StderrLog log(io, options.config.verbosity);
   for (const std::string& warning : options.warnings) {
