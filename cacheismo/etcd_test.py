@@ -266,5 +266,31 @@ class EtcdTest(daemon_case.Case):
         until(lambda: client.ask(b"set k 0 0 1\r\nx\r\n") == b"STORED\r\n", 1, "it has the name")
 
 
+class RingFileTest(daemon_case.Case):
+    """The same changes where the ring is in a file."""
+
+    def test_a_change_is_written_to_the_file_and_in_use_at_once(self):
+        path = self.file("# ours\nepoch 7\nnode a 10.0.0.1:11211\nnode b 10.0.0.2:11211\n")
+        client = self.daemon(f"--ring-file={path}", "--node-name=a",
+                             "--enable-ring-changes").client()
+        self.addCleanup(client.close)
+        for key, value in (("cluster:change", "none"),
+                           ("cluster:join:c:127.0.0.1%3A12",
+                            "done: join:c:127.0.0.1%3A12 epoch 8"),
+                           ("cluster:epoch", "8"), ("cluster:leave:b", "done: leave:b epoch 9"),
+                           ("cluster:change", "done: leave:b epoch 9")):
+            self.assertEqual(EtcdTest.value(client, key), value)
+        with open(path) as file:
+            self.assertEqual(file.read(), "epoch 9\nhashing ketama\nnode a 10.0.0.1:11211\n"
+                                          "node c 127.0.0.1:12\n")
+        self.assertIn('no node "x"', EtcdTest.value(client, "cluster:state:x:active"))
+
+    def test_without_the_flag_nothing_is_changed(self):
+        path = self.file("epoch 7\nnode a 10.0.0.1:11211\n")
+        client = self.daemon(f"--ring-file={path}", "--node-name=a").client()
+        self.addCleanup(client.close)
+        self.assertIn("--enable-ring-changes", EtcdTest.value(client, "cluster:leave:a"))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -260,5 +260,58 @@ TEST(Credentials, WrongLineIsNumberedAndNotShown) {
   EXPECT_FALSE(parse_credentials("\n\n"));
 }
 
+TEST(Flags, ARingInEtcd) {
+  const Options options =
+      accepted({"-l", "10.0.0.1", "--etcd=http://e1:23,http://e2/,http://[::1]:9", "--etcd-join",
+                "--etcd-lease=7", "--etcd-prefix=/c/x", "--node-name=a",
+                "--node-address=[fd00::1]:11212", "--enable-ring-changes"});
+  const EtcdFlags& etcd = options.process.etcd;
+  EXPECT_EQ(etcd.endpoints, (std::vector<io::Address>{{io::Address::Kind::tcp, "e1", 23},
+                                                      {io::Address::Kind::tcp, "e2", 2379},
+                                                      {io::Address::Kind::tcp, "::1", 9}}));
+  EXPECT_EQ(etcd.prefix, "/c/x/");
+  EXPECT_EQ(etcd.lease_s, 7u);
+  EXPECT_TRUE(etcd.join && options.config.cluster.changes_enabled);
+  EXPECT_EQ(etcd.own, (io::Address{io::Address::Kind::tcp, "fd00::1", 11212}));
+}
+
+TEST(Flags, ARingInEtcdHasDefaults) {
+  const Options options = accepted({"--etcd=http://e1", "--node-name=a"});
+  const EtcdFlags& etcd = options.process.etcd;
+  EXPECT_EQ(etcd.prefix, "/cacheismo/default/");
+  EXPECT_EQ(etcd.lease_s, 5u);
+  EXPECT_FALSE(etcd.join || options.config.cluster.changes_enabled);
+  EXPECT_TRUE(etcd.own.host.empty());
+}
+
+TEST(Flags, WhatDoesNotMakeOneRingIsRefused) {
+  const struct {
+    std::vector<const char*> flags;
+    const char* says;
+  } cases[] = {
+      {{"--etcd=http://e1"}, "--node-name"},
+      {{"--node-name=a"}, "--ring-file and --etcd"},
+      {{"--ring-file=r"}, "--node-name"},
+      {{"--ring-file=r", "--etcd=http://e1", "--node-name=a"}, "exclude each other"},
+      {{"--etcd=https://e1", "--node-name=a"}, "TLS"},
+      {{"--etcd=e1:2379", "--node-name=a"}, "http://HOST:PORT"},
+      {{"--etcd=http://e1:0", "--node-name=a"}, "--etcd"},
+      {{"--etcd=http://", "--node-name=a"}, "--etcd"},
+      {{"--etcd=http://e1,", "--node-name=a"}, "--etcd"},
+      {{"--etcd=http://e1", "--node-name=a", "--etcd-lease=0"}, "--etcd-lease"},
+      {{"--etcd=http://e1", "--node-name=a", "--etcd-prefix="}, "--etcd-prefix"},
+      {{"--etcd=http://e1", "--node-name=a", "--node-address=h"}, "--node-address"},
+      {{"--etcd=http://e1", "--node-name=a", "-l", "0.0.0.0"}, "--node-address is needed"},
+      {{"--etcd=http://e1", "--node-name=a", "-s", "/tmp/s"}, "--node-address is needed"},
+      {{"--etcd-join"}, "needs --etcd"},
+      {{"--node-address=h:1"}, "needs --etcd"},
+      {{"--enable-ring-changes"}, "needs --ring-file or --etcd"},
+  };
+  for (const auto& one : cases) {
+    const std::string error = refused(one.flags);
+    EXPECT_NE(error.find(one.says), std::string::npos) << error;
+  }
+}
+
 }  // namespace
 }  // namespace cacheismo
