@@ -69,20 +69,25 @@ void play_member(Bytes stream) {
       {.hosts = {"e:2379"}, .prefix = "", .self = {.name = "a", .host = "10.0.0.1"}, .joins = true},
       Prng(1));
   MonotonicTime now{std::chrono::hours(1)};
+  bool open[] = {false, false};
   fuzz::deliver_in_pieces(stream, 700, [&](Bytes piece) {
     now += std::chrono::milliseconds(100);
     member.expire(now);
     for (const auto lane : EtcdMember::lanes) {
-      if (member.wants_close(lane)) member.on_closed(lane);
+      bool& is_open = open[static_cast<std::size_t>(lane)];
+      if (is_open && member.wants_close(lane)) {
+        member.on_closed(lane);
+        is_open = false;
+      }
       if (member.wants_connect(lane, now)) {
         member.on_connecting(lane);
         member.on_connected(lane, now);
+        is_open = true;
       }
       if (const Bytes output = member.output(lane); !output.empty())
         member.taken(lane, output.size(), now);
-      const bool up = !member.wants_close(lane) && !member.wants_connect(lane, now);
-      const bool calls = lane == EtcdMember::Lane::calls;
-      if (up && calls) member.on_received(lane, std::string(piece), now);
+      const bool reads = is_open && !member.wants_close(lane) && lane == EtcdMember::Lane::calls;
+      if (reads) member.on_received(lane, std::string(piece), now);
       CHECK(!member.audit().has_value());
     }
     for (const auto& note : member.take_notes()) {

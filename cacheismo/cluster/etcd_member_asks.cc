@@ -177,7 +177,7 @@ Result<void, std::string> EtcdMember::take_reply(Ask what, const std::string& bo
       const auto swap = etcd::parse_swap(body, ring_key());
       if (!swap) return failure(swap.error());
       auto entry = swap->entry;
-      if (swap->succeeded) entry = {.value = asked_ring_, .mod_revision = swap->revision};
+      if (swap->succeeded) entry = EtcdEntry{.value = asked_ring_, .mod_revision = swap->revision};
       if (swap->revision >= revision_) learn(swap->revision, entry);
       return {};
     }

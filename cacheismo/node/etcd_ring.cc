@@ -17,7 +17,6 @@ EtcdRing::~EtcdRing() { CHECK(!attached_); }
 Result<RingView, std::string> EtcdRing::read() {
   if (!member_ || !member_->ring())
     return failure(member_ ? member_->why_no_ring() : std::string("etcd was not asked yet"));
-  read_version_ = member_->version();
   RingView view;
   view.spec = *member_->ring();
   for (const cluster::Member& member : view.spec.members) {
@@ -26,6 +25,7 @@ Result<RingView, std::string> EtcdRing::read() {
       return failure("etcd: node " + member.name + ": " + member.host + ": " + host.error());
     view.addresses.push_back({io::Address::Kind::tcp, *host, member.port});
   }
+  read_version_ = member_->version();  // a host without an address may have one in a second
   return view;
 }
 

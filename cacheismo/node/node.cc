@@ -79,6 +79,7 @@ class Node::Impl final : public io::ListenerEvents, public io::TimerEvents, publ
   std::optional<Routing> routing_;
   std::optional<Scripts> scripts_;
   std::vector<Listener> listeners_;
+  bool serving_ = false;              ///< connections are accepted, or were until stop()
   std::vector<std::uint32_t> turns_;  ///< scratch of take_turns()
   io::TimerId tick_timer_;
   io::TimerId accept_timer_;
@@ -118,7 +119,7 @@ Result<void, std::string> Node::Impl::start() {
   for (const Listener& listener : listeners_)
     state_.log.write(Level::debug, "listening", "address=" + io::to_string(listener.address));
   tick_timer_ = io.set_timer(io.now().monotonic + limits::upkeep_interval, *this);
-  if (state_.routing == nullptr || state_.routing->has_ring()) serve();
+  serve();
   if (ring_source() != nullptr && ring_source()->speaks()) {
     CHECK(!listeners_.empty());
     ring_source()->attach(io, state_.log, listeners_.front().address, *this);
@@ -126,16 +127,18 @@ Result<void, std::string> Node::Impl::start() {
   return {};
 }
 
-/// Clients wait in the listeners' queues until it is known who owns what.
+/// Begins to accept. Clients wait in the listeners' queues until it is known who owns what.
 void Node::Impl::serve() {
+  if (serving_ || state_.draining || (state_.routing != nullptr && !state_.routing->has_ring()))
+    return;
+  serving_ = true;
   for (Listener& listener : listeners_) accept(listener);
   state_.accepting = true;
 }
 
 void Node::Impl::on_ring_changed() {
   state_.begin_event();
-  const bool first = !state_.routing->has_ring();
-  if (state_.routing->load() && first && !state_.draining) serve();
+  if (state_.routing->load()) serve();
 }
 
 /// A node that leaves serves until the others know, or the source has given up telling them.
@@ -276,6 +279,7 @@ void Node::Impl::tick() {
   bool busy = state_.store.maintain({.items = limits::upkeep_items}, state_.now);
   busy |= cut_slowest_reader();
   if (state_.routing != nullptr) state_.routing->refresh_if_due();
+  serve();
   if (state_.scripts != nullptr) busy |= state_.scripts->maintain();
   tick_timer_ = state_.io.set_timer(
       state_.io.now().monotonic + (busy ? limits::busy_upkeep_interval : limits::upkeep_interval),

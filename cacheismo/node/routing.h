@@ -11,6 +11,8 @@
 //  3. A request that was refused as another node's is asked again at most once, and for at most one
 //     in ten of all that were forwarded. (What a lost connection did not take, Peers sends again.)
 //  4. The ring is swapped whole, and its epoch only grows.
+//  5. While its source says that this node may not write, nothing is executed here that changes
+//     what the ring says is this node's.
 //
 // What it is not: it decides nothing about membership, and health never changes an owner.
 
