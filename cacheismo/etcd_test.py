@@ -214,6 +214,18 @@ class EtcdTest(daemon_case.Case):
         until(lambda: {self.epoch_of(client) for client in clients} == {4}, 1,
               "changes are seen again")
 
+    def test_a_node_that_slept_through_its_lease_writes_nothing_at_first(self):
+        nodes, clients = self.cluster()
+        own = self.keys_of(clients[0], "a", 1)[0]
+        request = f"set {own} 0 0 1\r\nx\r\n".encode()
+        nodes[0].signal(signal.SIGSTOP)
+        until(lambda: self.etcd.get("members/a") == [], LEASE_S + 3, "its name is free")
+        clients[0].send(request)
+        nodes[0].signal(signal.SIGCONT)
+        self.assertEqual(clients[0].line(), b"SERVER_ERROR cluster: no lease, not writing\r\n")
+        until(lambda: clients[0].ask(request) == b"STORED\r\n", 2, "it has its name again")
+        self.assertNotEqual(self.etcd.get("members/a"), [])
+
     def test_a_node_that_stops_gracefully_leaves_the_ring(self):
         nodes, clients = self.cluster()
         nodes[2].signal(signal.SIGUSR1)
