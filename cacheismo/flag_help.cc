@@ -11,6 +11,9 @@ constexpr Bytes text = R"(cacheismo: an in-memory cache that speaks memcached's 
 usage: cacheismo [flags]
        cacheismo check <dir>        compile the scripts in a directory and say what they declare
        cacheismo test <dir>         run the *_test.lua files in a directory
+       cacheismo copy <from> <to>   make the node at one host:port answer as the one at another;
+                                    --resume goes on, --verify only compares, --passes=<num> (8),
+                                    --auth-file=<file>: its first line is who both let in
 
 Listening
   -p, --port=<num>            TCP port (default: 11211; -1: any free port; 0: none)
@@ -40,7 +43,16 @@ Objects with methods (get TYPE:METHOD:KEY:ARGUMENT...)
 Cluster (any node answers for every key)
   --ring-file=<file>          the nodes of the cluster; read again when it changes
   --node-name=<name>          which of them this one is
+  --etcd=<url>[,<url>...]     the nodes are in etcd instead: http://HOST:PORT of its members
+  --etcd-prefix=<path>        where in it (default: /cacheismo/default/)
+  --etcd-lease=<seconds>      how long a node holds its name without etcd; it writes nothing when
+                              that is over (default: 5)
+  --etcd-join                 add this node to the ring at the start, take it out at USR1
+  --node-address=<host:port>  where the others find it (default: the first address of -l)
+  --enable-ring-changes       get cluster:join:..., cluster:leave:... and cluster:state:... change
+                              the ring, in etcd or in the file
   --cluster-timeout=<ms>      how long a request waits for another node (default: 1000)
+  --accept-copy               let "cacheismo copy" write items here
 
 Process
   -d, --daemon                run in the background; return when it serves
@@ -53,7 +65,7 @@ What clients may do
   -A, --enable-shutdown       accept the "shutdown" command
   -Y, --auth-file=<file>      let in only who knows a line of this file: user:password
   -F, --disable-flush-all     refuse flush_all
-  -X, --disable-dumping       refuse stats cachedump, lru_crawler metadump and mgdump
+  -X, --disable-dumping       refuse stats cachedump, lru_crawler metadump and mgdump, and copy
   -W, --disable-watch         refuse watch
   -C, --disable-cas           give out no CAS ids
   -D <char>                   what ends a key's prefix in "stats detail" (default: ":"); turns it on

@@ -20,37 +20,6 @@ bool read_whole(Bytes text, Number& value, int base = 10) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-/// Calls `use` with each part of `list` between separators.
-template <class Use>
-Result<void, std::string> for_each_part(Bytes list, Bytes separators, Use use) {
-  for (;;) {
-    const std::size_t end = list.find_first_of(separators);
-    if (auto result = use(list.substr(0, end)); !result) return result;
-    if (end == Bytes::npos) return {};
-    list.remove_prefix(end + 1);
-  }
-}
-
-struct HostPort {
-  Bytes host;
-  Bytes port;  ///< empty: none was given
-  bool valid = true;
-};
-
-HostPort split_host_port(Bytes text) {
-  if (text.starts_with('[')) {
-    const std::size_t end = text.find(']');
-    if (end == Bytes::npos) return {text, {}, false};
-    const Bytes rest = text.substr(end + 1);
-    if (rest.empty()) return {text.substr(1, end - 1), {}};
-    return {text.substr(1, end - 1), rest.substr(1), rest.starts_with(':') && rest.size() > 1};
-  }
-  const std::size_t colon = text.find(':');
-  // Without a colon there is no port; with several it is an IPv6 address without one.
-  if (colon == Bytes::npos || text.find(':', colon + 1) != Bytes::npos) return {text, {}};
-  return {text.substr(0, colon), text.substr(colon + 1), colon + 1 < text.size()};
-}
-
 // memcached's tuning of threads, slabs, LRU segments, buffers and hash tables that this server does
 // not have in that form. A name may come with "no_" before it and with a value behind it.
 constexpr Bytes ignored_options[] = {
@@ -172,6 +141,20 @@ Result<void, std::string> parse_node_name(Bytes text, std::string& into) {
   if (!good) return failure("--node-name: " + good.error());
   into = text;
   return {};
+}
+
+HostPort split_host_port(Bytes text) {
+  if (text.starts_with('[')) {
+    const std::size_t end = text.find(']');
+    if (end == Bytes::npos) return {text, {}, false};
+    const Bytes rest = text.substr(end + 1);
+    if (rest.empty()) return {text.substr(1, end - 1), {}};
+    return {text.substr(1, end - 1), rest.substr(1), rest.starts_with(':') && rest.size() > 1};
+  }
+  const std::size_t colon = text.find(':');
+  // Without a colon there is no port; with several it is an IPv6 address without one.
+  if (colon == Bytes::npos || text.find(':', colon + 1) != Bytes::npos) return {text, {}};
+  return {text.substr(0, colon), text.substr(colon + 1), colon + 1 < text.size()};
 }
 
 Result<std::uint32_t, std::string> parse_mode(Bytes flag, Bytes text) {

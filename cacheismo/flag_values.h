@@ -3,7 +3,9 @@
 #ifndef CACHEISMO_FLAG_VALUES_H_
 #define CACHEISMO_FLAG_VALUES_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,6 +37,26 @@ struct NumberRange {
 /// --node-name: as a ring file spells it.
 [[nodiscard]] Result<void, std::string> parse_node_name(Bytes text, std::string& into);
 
+/// Calls `use` with each part of `list` between separators, up to the first that fails.
+template <class Use>
+Result<void, std::string> for_each_part(Bytes list, Bytes separators, Use use) {
+  for (;;) {
+    const std::size_t end = list.find_first_of(separators);
+    if (auto result = use(list.substr(0, end)); !result) return result;
+    if (end == Bytes::npos) return {};
+    list.remove_prefix(end + 1);
+  }
+}
+
+struct HostPort {
+  Bytes host;
+  Bytes port;  ///< empty: none was given
+  bool valid = true;
+};
+
+/// "host", "host:port", "[::1]:port", "::1"; only the form is looked at.
+[[nodiscard]] HostPort split_host_port(Bytes text);
+
 /// Permission bits in octal.
 [[nodiscard]] Result<std::uint32_t, std::string> parse_mode(Bytes flag, Bytes text);
 
@@ -44,6 +66,9 @@ struct NumberRange {
 [[nodiscard]] Result<void, std::string> parse_listen(Bytes list, std::uint16_t default_port,
                                                      const Environment& environment,
                                                      std::vector<io::Address>& addresses);
+
+/// The command lines that begin with a verb. Requires one that begins with no flag.
+[[nodiscard]] Result<Options, std::string> parse_verb(std::span<const char* const> arguments);
 
 /// -o: name or name=value, separated by commas.
 [[nodiscard]] Result<void, std::string> parse_extended(Bytes list, Options& options);

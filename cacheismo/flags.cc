@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cacheismo/base/limits.h"
+#include "cacheismo/cluster_flags.h"
 #include "cacheismo/flag_values.h"
 
 namespace cacheismo {
@@ -27,11 +28,11 @@ constexpr char flag_script_memory = 5;
 constexpr char flag_script_call_memory = 6;
 constexpr char flag_object_max = 7;
 constexpr char flag_enable_reload = 8;
-constexpr char flag_ring_file = 9;
-constexpr char flag_node_name = 10;
-constexpr char flag_cluster_timeout = 11;
+constexpr char flag_accept_copy = 9;
+// Those of the cluster, from first_cluster_flag on, are cluster_flags.h's.
 
 constexpr option long_flags[] = {
+    {"accept-copy", no_argument, nullptr, flag_accept_copy},
     {"auth-file", required_argument, nullptr, 'Y'},
     {"cluster-timeout", required_argument, nullptr, flag_cluster_timeout},
     {"conn-limit", required_argument, nullptr, 'c'},
@@ -45,8 +46,13 @@ constexpr option long_flags[] = {
     {"enable-largepages", no_argument, nullptr, 'L'},
     {"enable-sasl", no_argument, nullptr, 'S'},
     {"enable-reload", no_argument, nullptr, flag_enable_reload},
+    {"enable-ring-changes", no_argument, nullptr, flag_enable_ring_changes},
     {"enable-shutdown", no_argument, nullptr, 'A'},
     {"enable-ssl", no_argument, nullptr, 'Z'},
+    {"etcd", required_argument, nullptr, flag_etcd},
+    {"etcd-join", no_argument, nullptr, flag_etcd_join},
+    {"etcd-lease", required_argument, nullptr, flag_etcd_lease},
+    {"etcd-prefix", required_argument, nullptr, flag_etcd_prefix},
     {"extended", required_argument, nullptr, 'o'},
     {"help", no_argument, nullptr, 'h'},
     {"license", no_argument, nullptr, 'i'},
@@ -59,6 +65,7 @@ constexpr option long_flags[] = {
     {"memory-limit", required_argument, nullptr, 'm'},
     {"napi-ids", required_argument, nullptr, 'N'},
     {"napi_ids", required_argument, nullptr, 'N'},
+    {"node-address", required_argument, nullptr, flag_node_address},
     {"node-name", required_argument, nullptr, flag_node_name},
     {"no-scripts", no_argument, nullptr, flag_no_scripts},
     {"object-max", required_argument, nullptr, flag_object_max},
@@ -168,11 +175,8 @@ Outcome Parser::take(char flag, Bytes value) {
     case flag_script_memory:
     case flag_script_call_memory:
     case flag_object_max: return take_script_flag(flag, value);
-    case flag_ring_file: return parse_path("--ring-file", value, options_.process.ring_file);
-    case flag_node_name: return parse_node_name(value, options_.config.cluster.node_name);
-    case flag_cluster_timeout:
-      return parse_milliseconds("--cluster-timeout", value, options_.config.cluster.timeout);
-    default: return take_switch(flag);
+    default:
+      return is_cluster_flag(flag) ? take_cluster_flag(flag, value, options_) : take_switch(flag);
   }
 }
 
@@ -212,6 +216,7 @@ Outcome Parser::take_switch(char flag) {
     case flag_no_scripts: options_.process.scripts = false; return {};
     case flag_enable_reload: config.scripts.reload_enabled = true; return {};
     case 'A': config.shutdown_enabled = true; return {};
+    case flag_accept_copy: config.accept_copy = true; return {};
     case 'C': config.cas = false; return {};
     case 'd': options_.process.background = true; return {};
     case 'F': config.flush_enabled = false; return {};
@@ -321,8 +326,10 @@ Result<Options, std::string> Parser::finish() {
   if (options_.action != Action::serve) return std::move(options_);
   if (auto result = settle_listen(); !result) return failure(result.error());
   if (auto result = settle_sizes(); !result) return failure(result.error());
-  if (options_.process.ring_file.empty() != options_.config.cluster.node_name.empty())
-    return failure(std::string("--ring-file and --node-name are given together, or neither is"));
+  if (auto result = settle_cluster(options_); !result) return failure(result.error());
+  // They would be answered with `unauthenticated` whatever they forward.
+  if (!options_.config.cluster.node_name.empty() && !options_.process.auth_file.empty())
+    return failure(std::string("-Y does not go with --node-name: nodes know no password"));
   return std::move(options_);
 }
 
@@ -330,21 +337,6 @@ Result<Options, std::string> Parser::finish() {
 std::string typed_flag(std::span<const char* const> arguments) {
   if (optopt > 0 && optopt < 128) return std::string("-") + static_cast<char>(optopt);
   return arguments[static_cast<std::size_t>(optind) - 1];
-}
-
-// cacheismo check DIR, cacheismo test DIR
-Result<Options, std::string> parse_verb(std::span<const char* const> arguments) {
-  const std::string verb = arguments[1];
-  Options options;
-  options.action = verb == "check" ? Action::check_scripts : Action::test_scripts;
-  if (verb != "check" && verb != "test") {
-    return failure("what is \"" + verb + "\"? Only flags are expected (-h lists them)");
-  }
-  if (arguments.size() != 3 || Bytes(arguments[2]).empty()) {
-    return failure("cacheismo " + verb + " wants one directory of scripts");
-  }
-  options.directory = arguments[2];
-  return options;
 }
 
 }  // namespace

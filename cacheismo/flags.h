@@ -20,6 +20,7 @@
 
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/result.h"
+#include "cacheismo/copy_options.h"
 #include "cacheismo/node/config.h"
 
 namespace cacheismo {
@@ -31,6 +32,16 @@ enum class Action : std::uint8_t {
   print_license,
   check_scripts,  ///< cacheismo check DIR
   test_scripts,   ///< cacheismo test DIR
+  copy,           ///< cacheismo copy FROM TO
+};
+
+/// Where the ring is, if it is in etcd.
+struct EtcdFlags {
+  std::vector<io::Address> endpoints;  ///< --etcd, hosts as they were given; empty: not there
+  std::string prefix = "/cacheismo/default/";  ///< --etcd-prefix, its last slash included
+  std::uint64_t lease_s = 5;                   ///< --etcd-lease
+  bool join = false;                           ///< --etcd-join
+  io::Address own;  ///< --node-address; empty: the first that the node listens on
 };
 
 /// What concerns the process rather than the node.
@@ -44,12 +55,14 @@ struct ProcessOptions {
   bool scripts = true;                         ///< --no-scripts clears it
   std::string scripts_directory;               ///< --scripts; empty: the shipped types only
   std::string ring_file;                       ///< --ring-file; empty: the node is alone
+  EtcdFlags etcd;                              ///< the other way not to be alone
   std::uint64_t script_heap_bytes = 64 * MiB;  ///< --script-memory, of all scripts together
 };
 
 struct Options {
   Action action = Action::serve;
   std::string directory;  ///< of check and test
+  CopyOptions copy;
   node::Config config;
   ProcessOptions process;
   std::vector<std::string> warnings;  ///< what was accepted and does nothing

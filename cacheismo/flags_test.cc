@@ -3,6 +3,7 @@
 
 #include "cacheismo/flags.h"
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -228,6 +229,25 @@ TEST(Flags, UnknownOnesAreNamed) {
   EXPECT_NE(refused({"-d", "now"}).find("now"), std::string::npos);
 }
 
+TEST(Flags, CopyWantsTwoNodes) {
+  const Options options = accepted({"copy", "--resume", "--passes=3", "old:11212", "[::1]:5"});
+  EXPECT_EQ(options.action, Action::copy);
+  EXPECT_TRUE(options.copy.resume);
+  EXPECT_FALSE(options.copy.verify);
+  EXPECT_EQ(options.copy.passes_max, 3u);
+  EXPECT_EQ(options.copy.from_host, "old");
+  EXPECT_EQ(options.copy.from_port, 11212);
+  EXPECT_EQ(options.copy.to_host, "::1");
+  EXPECT_EQ(options.copy.to_port, 5);
+  EXPECT_EQ(accepted({"copy", "a", "[::1]"}).copy.from_port, 11211);
+  EXPECT_EQ(accepted({"copy", "a", "[::1]"}).copy.to_host, "::1");
+  for (const char* wrong : {"", ":1", "a:", "a:0", "a:65536", "a:1x", "[::1", "[]:1", "[::1]x:5"})
+    EXPECT_NE(refused({"copy", "a:1", wrong}).find("host:port"), std::string::npos) << wrong;
+  EXPECT_NE(refused({"copy", "a:1"}).find("two nodes"), std::string::npos);
+  EXPECT_NE(refused({"copy", "--resume", "--verify", "a", "b"}), "");
+  EXPECT_TRUE(accepted({"--accept-copy"}).config.accept_copy);
+}
+
 TEST(Flags, HelpVersionAndLicense) {
   EXPECT_EQ(accepted({"-h"}).action, Action::print_help);
   EXPECT_EQ(accepted({"--help"}).action, Action::print_help);
@@ -235,6 +255,21 @@ TEST(Flags, HelpVersionAndLicense) {
   EXPECT_EQ(accepted({"--version"}).action, Action::print_version);
   EXPECT_EQ(accepted({"-i"}).action, Action::print_license);
   EXPECT_NE(help_text().find("127.0.0.1"), Bytes::npos);
+}
+
+TEST(Flags, AClusterIsARingAndANameInIt) {
+  const Options options =
+      accepted({"--ring-file=/etc/ring", "--node-name", "a.1-b_2", "--cluster-timeout=300"});
+  EXPECT_EQ(options.process.ring_file, "/etc/ring");
+  EXPECT_EQ(options.config.cluster.node_name, "a.1-b_2");
+  EXPECT_EQ(options.config.cluster.timeout, std::chrono::milliseconds(300));
+  EXPECT_EQ(accepted({}).config.cluster.timeout, std::chrono::seconds(1));
+  for (const char* half : {"--ring-file=/etc/ring", "--node-name=a"})
+    EXPECT_EQ(refused({half}),
+              "--node-name and one of --ring-file and --etcd are given together, or none is");
+  EXPECT_NE(refused({"--ring-file=/etc/ring", "--node-name=a b"}).find("a b"), std::string::npos);
+  EXPECT_EQ(refused({"--ring-file=/etc/ring", "--node-name=a", "-Y", "/etc/auth"}),
+            "-Y does not go with --node-name: nodes know no password");
 }
 
 TEST(Flags, ParsingTwiceStartsAfresh) {
@@ -258,6 +293,59 @@ TEST(Credentials, WrongLineIsNumberedAndNotShown) {
   EXPECT_EQ(parse_credentials("x:").error(), "line 1 is not user:password");
   EXPECT_FALSE(parse_credentials(""));
   EXPECT_FALSE(parse_credentials("\n\n"));
+}
+
+TEST(Flags, ARingInEtcd) {
+  const Options options =
+      accepted({"-l", "10.0.0.1", "--etcd=http://e1:23,http://e2/,http://[::1]:9", "--etcd-join",
+                "--etcd-lease=7", "--etcd-prefix=/c/x", "--node-name=a",
+                "--node-address=[fd00::1]:11212", "--enable-ring-changes"});
+  const EtcdFlags& etcd = options.process.etcd;
+  EXPECT_EQ(etcd.endpoints, (std::vector<io::Address>{{io::Address::Kind::tcp, "e1", 23},
+                                                      {io::Address::Kind::tcp, "e2", 2379},
+                                                      {io::Address::Kind::tcp, "::1", 9}}));
+  EXPECT_EQ(etcd.prefix, "/c/x/");
+  EXPECT_EQ(etcd.lease_s, 7u);
+  EXPECT_TRUE(etcd.join && options.config.cluster.changes_enabled);
+  EXPECT_EQ(etcd.own, (io::Address{io::Address::Kind::tcp, "fd00::1", 11212}));
+}
+
+TEST(Flags, ARingInEtcdHasDefaults) {
+  const Options options = accepted({"--etcd=http://e1", "--node-name=a"});
+  const EtcdFlags& etcd = options.process.etcd;
+  EXPECT_EQ(etcd.prefix, "/cacheismo/default/");
+  EXPECT_EQ(etcd.lease_s, 5u);
+  EXPECT_FALSE(etcd.join || options.config.cluster.changes_enabled);
+  EXPECT_TRUE(etcd.own.host.empty());
+}
+
+TEST(Flags, WhatDoesNotMakeOneRingIsRefused) {
+  const struct {
+    std::vector<const char*> flags;
+    const char* says;
+  } cases[] = {
+      {{"--etcd=http://e1"}, "--node-name"},
+      {{"--node-name=a"}, "--ring-file and --etcd"},
+      {{"--ring-file=r"}, "--node-name"},
+      {{"--ring-file=r", "--etcd=http://e1", "--node-name=a"}, "exclude each other"},
+      {{"--etcd=https://e1", "--node-name=a"}, "TLS"},
+      {{"--etcd=e1:2379", "--node-name=a"}, "http://HOST:PORT"},
+      {{"--etcd=http://e1:0", "--node-name=a"}, "--etcd"},
+      {{"--etcd=http://", "--node-name=a"}, "--etcd"},
+      {{"--etcd=http://e1,", "--node-name=a"}, "--etcd"},
+      {{"--etcd=http://e1", "--node-name=a", "--etcd-lease=0"}, "--etcd-lease"},
+      {{"--etcd=http://e1", "--node-name=a", "--etcd-prefix="}, "--etcd-prefix"},
+      {{"--etcd=http://e1", "--node-name=a", "--node-address=h"}, "--node-address"},
+      {{"--etcd=http://e1", "--node-name=a", "-l", "0.0.0.0"}, "--node-address is needed"},
+      {{"--etcd=http://e1", "--node-name=a", "-s", "/tmp/s"}, "--node-address is needed"},
+      {{"--etcd-join"}, "needs --etcd"},
+      {{"--node-address=h:1"}, "needs --etcd"},
+      {{"--enable-ring-changes"}, "needs --ring-file or --etcd"},
+  };
+  for (const auto& one : cases) {
+    const std::string error = refused(one.flags);
+    EXPECT_NE(error.find(one.says), std::string::npos) << error;
+  }
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // main: flags -> Config -> arena, EpollIo, Node -> the loop. Nothing else.
 //
 //   exit code 0   stopped by a signal or by `shutdown`, or -h, -V, -i
-//   exit code 1   check or test found something wrong in the scripts
+//   exit code 1   check or test found something wrong in the scripts, or copy a difference
 //   exit code 64  a flag is wrong (EX_USAGE)
 //   exit code 71  the OS or the configuration did not allow what the flags ask for (EX_OSERR)
 
@@ -17,6 +17,7 @@
 
 #include "cacheismo/base/result.h"
 #include "cacheismo/base/units.h"
+#include "cacheismo/copy.h"
 #include "cacheismo/flags.h"
 #include "cacheismo/io/arena_memory.h"
 #include "cacheismo/io/epoll_io.h"
@@ -25,6 +26,7 @@
 #include "cacheismo/io/process.h"
 #include "cacheismo/io/resolve.h"
 #include "cacheismo/lua/objects/shipped.h"
+#include "cacheismo/node/etcd_ring.h"
 #include "cacheismo/node/log.h"
 #include "cacheismo/node/node.h"
 #include "cacheismo/node/version.h"
@@ -219,6 +221,12 @@ Outcome serve(Options& options) {
   if (options.process.scripts) options.config.scripts.source = &scripts;
   RingFileSource ring(options.process.ring_file);
   if (!options.process.ring_file.empty()) options.config.cluster.source = &ring;
+  std::optional<node::EtcdRing> etcd_ring;
+  if (!options.process.etcd.endpoints.empty()) {
+    auto how = etcd_options(options.process.etcd, options.config.cluster.node_name);
+    if (!how) return failure(how.error());
+    options.config.cluster.source = &etcd_ring.emplace(std::move(*how));
+  }
   io::EpollIo io;
   StderrLog log(io, options.config.verbosity);
   for (const std::string& warning : options.warnings) {
@@ -291,6 +299,7 @@ int run(std::span<const char* const> arguments) {
       return 0;
     case Action::check_scripts: return check_scripts(options->directory);
     case Action::test_scripts: return test_scripts(options->directory);
+    case Action::copy: return run_copy(options->copy);
     case Action::serve: break;
   }
   if (auto served = serve(*options); !served) {

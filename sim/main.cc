@@ -8,11 +8,14 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "sim/cluster_scenario.h"
 #include "sim/fault_plan.h"
 #include "sim/mark.h"
 #include "sim/oracle.h"
+#include "sim/own_scripts.h"
 #include "sim/sabotage.h"
 #include "sim/scenario.h"
 #include "sim/shrink.h"
@@ -23,20 +26,27 @@ namespace {
 constexpr const char* usage =
     "usage: cacheismo-sim [options]\n"
     "\n"
-    "Runs one node and its clients in a simulated world with faults, checks what the clients are\n"
-    "told, and prints a hash of everything that happened. Exit code 1: something was wrong.\n"
+    "Runs one node or a cluster, and clients, in a simulated world with faults, checks what the\n"
+    "clients are told, and prints a hash of everything that happened. Exit code 1: something was\n"
+    "wrong.\n"
     "\n"
     "  --seed N         the run (default 1)\n"
     "  --seeds N        runs seed, seed + 1, ... N of them; stops at the first that fails\n"
     "  --time T         length in simulated time: 500ms, 10s, 5m (default 10s)\n"
-    "  --clients N      (default 20)\n"
+    "  --nodes N        1 to 9 nodes (default 1); several are a cluster with one ring, and its\n"
+    "                   clients are others: their histories are judged, key by key\n"
+    "  --clients N      (default 20; at most 40 of a cluster)\n"
+    "  --scripts DIR    nodes also run the *.lua of DIR, and clients ask for what its *.calls say: "
+    "a\n"
+    "                   line of each is what one get asks for, as `quota:take:user<9>:1`, with a\n"
+    "                   number below 9 drawn for <9>. That each is answered in time is judged\n"
     "  --faults LIST    faults instead of those drawn from the seed: names of classes below and\n"
     "                   field=value items, separated by commas; `none` for a calm network\n"
     "  --journal FILE   every event as a line of text\n"
     "  --hashes         print only `seed hash` lines\n"
     "  --honesty        print how often each fault and each rare branch was reached\n"
-    "  --shrink         if the run fails, look for the smallest plan, count of clients and time\n"
-    "                   that still fail, and print their command\n"
+    "  --shrink         if the run fails, look for the smallest plan, count of nodes and clients\n"
+    "                   and time that still fail, and print their command\n"
     "  --sabotage NAME  plant a bug, to see that it is found\n"
     "  -h, --help\n"
     "\n"
@@ -47,6 +57,7 @@ struct Arguments {
   std::uint64_t seeds = 1;
   std::string time_text = "10s";
   std::optional<std::string> faults_text;
+  std::string scripts_path;
   std::string journal_path;
   bool hashes = false;
   bool honesty = false;
@@ -94,11 +105,15 @@ std::optional<Duration> duration(Bytes text) {
 Result<void, std::string> apply(Arguments& arguments, Bytes name, const char* value) {
   ScenarioOptions& scenario = arguments.scenario;
   const std::string wrong = std::string(name) + ": not understood: " + value;
-  if (name == "--seed" || name == "--seeds" || name == "--clients") {
+  if (name == "--seed" || name == "--seeds" || name == "--clients" || name == "--nodes") {
     const auto parsed = number<std::uint64_t>(value);
     if (!parsed) return failure(wrong);
     if (name == "--seed") scenario.seed = *parsed;
     if (name == "--seeds") arguments.seeds = *parsed;
+    if (name == "--nodes") {
+      if (*parsed == 0 || *parsed > cluster_nodes_max) return failure(wrong);
+      scenario.nodes = static_cast<std::uint32_t>(*parsed);
+    }
     if (name == "--clients") {
       if (*parsed == 0 || *parsed > 100'000) return failure(wrong);
       scenario.clients = static_cast<std::uint32_t>(*parsed);
@@ -122,6 +137,11 @@ Result<void, std::string> apply(Arguments& arguments, Bytes name, const char* va
     if (plan.byte_ps == 0) plan.byte_ps = calm.byte_ps;
     scenario.plan = plan;
     arguments.faults_text = value;
+  } else if (name == "--scripts") {
+    auto own = read_own_scripts(value);
+    if (!own) return failure("--scripts: " + own.error());
+    scenario.own = std::move(*own);
+    arguments.scripts_path = value;
   } else if (name == "--journal") {
     arguments.journal_path = value;
   } else if (name == "--sabotage") {
@@ -153,6 +173,16 @@ Result<Arguments, std::string> parse(int argc, char** argv) {
       return failure(applied.error());
     }
   }
+  const ScenarioOptions& scenario = arguments.scenario;
+  const bool is_cluster = scenario.nodes > 1 || !scenario.own.calls.empty();
+  if (is_cluster && scenario.clients > cluster_clients_max) {
+    return failure("--clients: a cluster has at most " + std::to_string(cluster_clients_max));
+  }
+  if (scenario.nodes == 1 &&
+      static_cast<std::size_t>(scenario.sabotage) >= first_cluster_sabotage) {
+    return failure(std::string("--sabotage ") + to_string(scenario.sabotage) +
+                   " needs several nodes: --nodes 3");
+  }
   return arguments;
 }
 
@@ -160,6 +190,10 @@ std::string command(const Arguments& arguments, std::uint64_t seed) {
   std::string text = "cacheismo-sim --seed " + std::to_string(seed) + " --time " +
                      arguments.time_text + " --clients " +
                      std::to_string(arguments.scenario.clients);
+  if (arguments.scenario.nodes > 1) {
+    text += " --nodes " + std::to_string(arguments.scenario.nodes);
+  }
+  if (!arguments.scripts_path.empty()) text += " --scripts '" + arguments.scripts_path + "'";
   if (arguments.faults_text) text += " --faults '" + *arguments.faults_text + "'";
   if (arguments.scenario.sabotage != Sabotage::none) {
     text += std::string(" --sabotage ") + to_string(arguments.scenario.sabotage);
@@ -167,12 +201,37 @@ std::string command(const Arguments& arguments, std::uint64_t seed) {
   return text;
 }
 
+/// What the runs of a command have counted together.
+struct Sums {
+  void add(const Report& report) {
+    marks.add(report.marks);
+    if (counted.empty()) {
+      counted = counts(report);
+      return;
+    }
+    const std::vector<Report::Counted> more = counts(report);
+    for (std::size_t i = 0; i < more.size(); i++) counted[i].count += more[i].count;
+  }
+  /// Of a cluster what its clients counted, of one node the tallies.
+  [[nodiscard]] static std::vector<Report::Counted> counts(const Report& report) {
+    if (!report.cluster.empty()) return report.cluster;
+    std::vector<Report::Counted> all;
+    for (std::size_t i = 0; i < tallies_count; i++) {
+      all.push_back({to_string(static_cast<Tally>(i)), report.tallies[i]});
+    }
+    return all;
+  }
+
+  Marks marks;
+  std::vector<Report::Counted> counted;
+};
+
 void print_report(const Arguments& arguments, const Report& report, double seconds) {
   std::printf("seed %" PRIu64 " hash %016" PRIx64 "\n", report.seed, report.hash);
   std::printf("node %s\nplan %s\n", report.node.c_str(), print(report.plan).c_str());
   std::printf("clients");
-  for (std::size_t i = 0; i < tallies_count; i++) {
-    std::printf(" %s=%" PRIu64, to_string(static_cast<Tally>(i)), report.tallies[i]);
+  for (const Report::Counted& one : Sums::counts(report)) {
+    std::printf(" %s=%" PRIu64, one.name, one.count);
   }
   const double simulated = static_cast<double>(report.simulated.count()) / 1e9;
   std::printf("\n%" PRIu64 " events, %.0f events/s, %.1f simulated s, %.1f simulated s per s\n",
@@ -185,14 +244,14 @@ void print_report(const Arguments& arguments, const Report& report, double secon
               command(arguments, report.seed).c_str());
 }
 
-void print_honesty(const Marks& marks, const std::vector<std::uint64_t>& tallies) {
+void print_honesty(const Sums& sums) {
   std::printf("\nreached\n");
   for (std::size_t i = 0; i < marks_count; i++) {
     const Mark mark = static_cast<Mark>(i);
-    std::printf("%12" PRIu64 "  %s\n", marks.count(mark), to_string(mark));
+    std::printf("%12" PRIu64 "  %s\n", sums.marks.count(mark), to_string(mark));
   }
-  for (std::size_t i = 0; i < tallies_count; i++) {
-    std::printf("%12" PRIu64 "  %s\n", tallies[i], to_string(static_cast<Tally>(i)));
+  for (const Report::Counted& one : sums.counted) {
+    std::printf("%12" PRIu64 "  %s\n", one.count, one.name);
   }
 }
 
@@ -200,10 +259,10 @@ void print_shrunk(const ScenarioOptions& scenario) {
   const ScenarioOptions shrunk = shrink(scenario);
   const Report report = run_scenario(shrunk);
   std::printf("shrunk %s\ncacheismo-sim --seed %" PRIu64 " --time %" PRId64
-              "ms --clients %u --faults '%s'\n",
+              "ms --clients %u --nodes %u --faults '%s'\n",
               report.violations.front().c_str(), shrunk.seed,
               static_cast<std::int64_t>(shrunk.length.count() / 1'000'000), shrunk.clients,
-              print(*shrunk.plan).c_str());
+              shrunk.nodes, print(*shrunk.plan).c_str());
 }
 
 int run(const Arguments& arguments) {
@@ -217,8 +276,7 @@ int run(const Arguments& arguments) {
     }
     scenario.journal = &*lines;
   }
-  Marks marks;
-  std::vector<std::uint64_t> tallies(tallies_count);
+  Sums sums;
   int status = 0;
   for (std::uint64_t i = 0; i < arguments.seeds && status == 0; i++) {
     // Before the run: a CHECK that ends the process must not take the seed with it.
@@ -239,11 +297,10 @@ int run(const Arguments& arguments) {
       status = 1;
       if (arguments.shrink) print_shrunk(scenario);
     }
-    marks.add(report.marks);
-    for (std::size_t t = 0; t < tallies_count; t++) tallies[t] += report.tallies[t];
+    sums.add(report);
     scenario.seed++;
   }
-  if (arguments.honesty) print_honesty(marks, tallies);
+  if (arguments.honesty) print_honesty(sums);
   return status;
 }
 

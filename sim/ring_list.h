@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "cacheismo/base/units.h"
 #include "cacheismo/cluster/ring.h"
 #include "cacheismo/node/config.h"
 
@@ -19,17 +20,21 @@ class RingList final : public node::RingSource {
     return view_;
   }
   bool changed() override { return changed_; }
+  [[nodiscard]] bool may_write(MonotonicTime /*now*/) const override { return may_write_; }
 
   /// The node reads it at its next upkeep.
   void set(node::RingView view) {
     view_ = std::move(view);
     changed_ = true;
   }
+  /// Whether the node may change what it owns.
+  void let_write(bool may) { may_write_ = may; }
   [[nodiscard]] const node::RingView& view() const { return view_; }
 
  private:
   node::RingView view_;
   bool changed_ = false;
+  bool may_write_ = true;
 };
 
 /// Active nodes n1, n2, ... at 10.0.0.1:11211, 10.0.0.2:11211, ...

@@ -7,6 +7,7 @@
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/prng.h"
+#include "sim/peer_sabotage.h"
 
 namespace cacheismo::sim {
 namespace {
@@ -14,10 +15,12 @@ namespace {
 constexpr const char* names[] = {
     "none",         "drop_byte",       "flip_bit",        "swap_replies",   "repeat_send",
     "swallow_send", "lose_completion", "corrupt_request", "stop_accepting", "leak_stream",
-    "slow_clock",   "run_twice",       "lose_change"};
+    "slow_clock",   "run_twice",       "lose_change",     "swap_values",    "ask_twice",
+    "stale_value",  "odd_ring",        "odd_ring_hop"};
 static_assert(sizeof(names) / sizeof(names[0]) == sabotages_count);
 
-constexpr std::uint64_t rarity = 200;  // one operation in so many is sabotaged
+constexpr std::uint64_t rarity = 200;     // one operation in so many is sabotaged
+constexpr std::uint64_t peer_rarity = 8;  // and one of those that a cluster's bugs look at
 constexpr int accepts_before_stop = 5;
 constexpr Duration moment = std::chrono::milliseconds(1);
 constexpr std::int64_t slowness = 10;
@@ -114,7 +117,9 @@ class SabotagedIo final : public io::Io,
     if (sabotage_ != Sabotage::slow_clock) return deadline;
     return start_ + (deadline - start_) * slowness;
   }
-  bool strikes(Sabotage sabotage) { return sabotage_ == sabotage && chance_.chance(1, rarity); }
+  bool strikes(Sabotage sabotage, std::uint64_t how_rarely = rarity) {
+    return sabotage_ == sabotage && chance_.chance(1, how_rarely);
+  }
   bool spoil(std::string& bytes);
   void owe(io::StreamId stream, bool closed) {
     owed_.push_back({inner_.set_timer(inner_.now().monotonic + moment, *this), stream, closed});
@@ -134,6 +139,7 @@ class SabotagedIo final : public io::Io,
   io::Io& inner_;
   Sabotage sabotage_;
   Prng chance_;
+  PeerSabotage peers_;
   MonotonicTime start_;
   io::ListenerEvents* listener_events_ = nullptr;
   std::deque<Stream> streams_;
@@ -156,6 +162,14 @@ bool SabotagedIo::spoil(std::string& bytes) {
     bytes = bytes.substr(line + 2) + bytes.substr(0, line + 2);
   } else if (strikes(Sabotage::swallow_send)) {
     bytes.clear();
+  } else if (strikes(Sabotage::swap_values, peer_rarity)) {
+    return PeerSabotage::swap_values(bytes);
+  } else if (strikes(Sabotage::ask_twice, peer_rarity)) {
+    return PeerSabotage::ask_twice(bytes);
+  } else if (sabotage_ == Sabotage::stale_value) {
+    return peers_.stale_value(bytes, chance_);
+  } else if (sabotage_ == Sabotage::odd_ring_hop) {
+    return PeerSabotage::forget_hop(bytes);
   } else {
     return false;
   }

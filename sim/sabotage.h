@@ -33,9 +33,18 @@ enum class Sabotage : std::uint8_t {
   slow_clock,       ///< the node's clock runs at a tenth of its speed: items live too long
   run_twice,        ///< a method runs twice for one request (object_scripts.h)
   lose_change,      ///< a method's change is acknowledged and not made (object_scripts.h)
+  // Of a cluster (peer_sabotage.h; sim/cluster).
+  swap_values,   ///< replies of another node answer each other's requests
+  ask_twice,     ///< a forwarded request that changes something is sent twice
+  stale_value,   ///< another node is answered with a value that is not there any more
+  odd_ring,      ///< one node has other owners under the same epoch
+  odd_ring_hop,  ///< the same, and no request says that it was forwarded
 };
 
-inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::lose_change) + 1;
+inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::odd_ring_hop) + 1;
+/// Those from here on need several nodes.
+inline constexpr std::size_t first_cluster_sabotage =
+    static_cast<std::size_t>(Sabotage::swap_values);
 
 /// "none", "drop_byte", ...
 [[nodiscard]] const char* to_string(Sabotage sabotage);

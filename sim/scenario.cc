@@ -13,6 +13,7 @@
 #include "cacheismo/node/node.h"
 #include "sim/arena.h"
 #include "sim/client.h"
+#include "sim/cluster_scenario.h"
 #include "sim/object_scripts.h"
 #include "sim/raw_connection.h"
 #include "sim/script_list.h"
@@ -246,6 +247,7 @@ void Run::stop_node() {
 }  // namespace
 
 Report run_scenario(const ScenarioOptions& options) {
+  if (options.nodes > 1 || !options.own.calls.empty()) return run_cluster_scenario(options);
   Run run(options);
   const Duration until(static_cast<std::int64_t>(run.plan.until_ns));
   run.run_until(std::min(until, options.length));

@@ -22,6 +22,7 @@
 #include "sim/journal.h"
 #include "sim/mark.h"
 #include "sim/oracle.h"
+#include "sim/own_scripts.h"
 #include "sim/sabotage.h"
 
 namespace cacheismo::sim {
@@ -30,8 +31,10 @@ struct ScenarioOptions {
   std::uint64_t seed = 1;
   Duration length = std::chrono::seconds(10);  ///< of faults and calm together
   std::uint32_t clients = 20;
+  std::uint32_t nodes = 1;                       ///< more: a cluster (cluster_scenario.h)
   std::optional<FaultPlan> plan = std::nullopt;  ///< otherwise drawn from the seed
   Sabotage sabotage = Sabotage::none;
+  OwnScripts own = {};  ///< with calls: a cluster, even of one node
   JournalLines* journal = nullptr;
 };
 
@@ -44,7 +47,12 @@ struct Report {
   std::string node;  ///< what was drawn for the node, for a reader
   std::vector<std::string> violations;
   Marks marks;
-  std::vector<std::uint64_t> tallies;  ///< by Tally
+  std::vector<std::uint64_t> tallies;  ///< by Tally; of a cluster all 0
+  struct Counted {
+    const char* name;
+    std::uint64_t count;
+  };
+  std::vector<Counted> cluster;  ///< what the clients of a cluster saw; always the same names
 };
 
 [[nodiscard]] Report run_scenario(const ScenarioOptions& options);

@@ -105,7 +105,8 @@ TEST_P(PlantedBug, IsCaughtWithinAFewSeeds) {
   FAIL() << to_string(sabotage) << " went unnoticed";
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PlantedBug, testing::Range(1, static_cast<int>(sabotages_count)),
+INSTANTIATE_TEST_SUITE_P(All, PlantedBug,
+                         testing::Range(1, static_cast<int>(first_cluster_sabotage)),
                          [](const auto& bug) {
                            return std::string(to_string(static_cast<Sabotage>(bug.param)));
                          });

@@ -1,6 +1,7 @@
 #include "sim/script_tests.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <memory>
@@ -30,6 +31,9 @@ constexpr lua::Limits file_limits{
 /// How long a method may sleep before its reply counts as missing.
 constexpr auto patience = std::chrono::hours(1);
 constexpr auto patience_step = std::chrono::milliseconds(10);
+
+/// Of one test: as many as anyone has wanted.
+constexpr lua_Integer nodes_max = 8;
 
 /// What is beyond this of an advance() the node sleeps through.
 constexpr Duration long_advance = std::chrono::seconds(2);
@@ -78,18 +82,26 @@ class File {
   static int advance(lua_State* lua);
   static int jump(lua_State* lua);
   static int calendar(lua_State* lua);
+  static int own(lua_State* lua);
+  static int stop(lua_State* lua);
+  static int cut_off(lua_State* lua);
 
-  void add(lua_State* lua, const char* name, lua_CFunction function) {
+  void add(lua_State* lua, const char* name, lua_CFunction function, std::size_t node = 0) {
     lua_pushlightuserdata(lua, this);
-    lua_pushcclosure(lua, function, 1);
+    lua_pushinteger(lua, static_cast<lua_Integer>(node));
+    lua_pushcclosure(lua, function, 2);
     lua_setfield(lua, -2, name);
+  }
+  void push_node(lua_State* lua, std::size_t node);
+  static std::size_t node_of(lua_State* lua) {
+    return static_cast<std::size_t>(lua_tointeger(lua, lua_upvalueindex(2)));
   }
   void fail(const std::string& test, Bytes why) {
     ++report_.failed;
     report_.failures.push_back(fmt::format("{}: {}: {}", file_.name, test, why));
   }
-  /// Everything that comes back for one request.
-  std::string ask(const std::string& request, Bytes end);
+  /// Everything that comes back for one request to the node whose function is called.
+  std::string ask(lua_State* lua, const std::string& request, Bytes end);
 
   std::span<const lua::Script> scripts_;
   const lua::Script& file_;
@@ -97,7 +109,7 @@ class File {
   ScriptList memory_;
   TestHost host_;
   std::unique_ptr<Wire> wire_;
-  RawConnection* connection_ = nullptr;
+  std::vector<RawConnection*> connections_;  ///< one for each node; none: no test is running
 };
 
 void File::run() {
@@ -137,30 +149,43 @@ int File::test(lua_State* lua) {
   File& file = of(lua);
   const std::string name = luaL_checkstring(lua, 1);
   luaL_checktype(lua, 2, LUA_TFUNCTION);
+  const lua_Integer nodes = luaL_optinteger(lua, 3, 1);
+  if (nodes < 1 || nodes > nodes_max) luaL_argerror(lua, 3, "a test has 1 to 8 nodes");
   Wire::Options options;
+  options.nodes = static_cast<std::uint32_t>(nodes);
   options.scripts.emplace(file.scripts_.begin(), file.scripts_.end());
   file.wire_ = std::make_unique<Wire>(options);
-  file.connection_ = &file.wire_->connect();
+  for (std::size_t node = 0; node < options.nodes; ++node)
+    file.connections_.push_back(&file.wire_->connect(file.wire_->address(node)));
+  file.wire_->run();
   file.host_.now_ns = file.wire_->node_io().now().wall.time_since_epoch().count();
   lua_settop(lua, 2);
-  lua_createtable(lua, 0, 7);
-  file.add(lua, "get", get);
-  file.add(lua, "set", set);
-  file.add(lua, "delete", remove);
-  file.add(lua, "touch", touch);
-  file.add(lua, "advance", advance);
-  file.add(lua, "jump", jump);
-  file.add(lua, "time", calendar);
-  if (lua_pcall(lua, 1, 0, 0) == LUA_OK) {
+  luaL_checkstack(lua, static_cast<int>(nodes) + 8, nullptr);
+  for (std::size_t node = 0; node < options.nodes; ++node) file.push_node(lua, node);
+  if (lua_pcall(lua, static_cast<int>(nodes), 0, 0) == LUA_OK) {
     ++file.report_.passed;
   } else {
     std::size_t size = 0;
     const char* text = lua_tolstring(lua, -1, &size);
     file.fail(name, text == nullptr ? "an error that is no text" : Bytes(text, size));
   }
-  file.connection_ = nullptr;
+  file.connections_.clear();
   file.wire_.reset();
   return 0;
+}
+
+void File::push_node(lua_State* lua, std::size_t node) {
+  lua_createtable(lua, 0, 10);
+  add(lua, "get", get, node);
+  add(lua, "set", set, node);
+  add(lua, "delete", remove, node);
+  add(lua, "touch", touch, node);
+  add(lua, "advance", advance, node);
+  add(lua, "jump", jump, node);
+  add(lua, "time", calendar, node);
+  add(lua, "own", own, node);
+  add(lua, "stop", stop, node);
+  add(lua, "cut_off", cut_off, node);
 }
 
 std::string shown(lua_State* lua, int index) {
@@ -204,23 +229,25 @@ int File::expect_error(lua_State* lua) {
 
 // ---- The node -----------------------------------------------------------------------------------
 
-std::string File::ask(const std::string& request, Bytes end) {
-  std::string reply = wire_->ask(*connection_, request);
+std::string File::ask(lua_State* lua, const std::string& request, Bytes end) {
+  RawConnection& connection = *connections_[node_of(lua)];
+  std::string reply = wire_->ask(connection, request);
   const auto whole = [&] {
     const bool error = reply.find("_ERROR ") < 10 || reply.starts_with("ERROR");
     return reply.ends_with(error ? "\r\n" : end);
   };
-  for (Duration waited{}; !whole() && waited < patience; waited += patience_step) {
+  for (Duration waited{}; !whole() && waited < patience && !connection.ended();
+       waited += patience_step) {
     wire_->advance(patience_step);
-    reply += wire_->ask(*connection_, "");
+    reply += wire_->ask(connection, "");
   }
   host_.now_ns = wire_->node_io().now().wall.time_since_epoch().count();
   if (reply.ends_with("\r\n")) reply.resize(reply.size() - 2);
   return reply;
 }
 
-File& checked(lua_State* lua, File& file, const void* connection) {
-  if (connection == nullptr) luaL_error(lua, "the node belongs to a test that has ended");
+File& checked(lua_State* lua, File& file, bool running) {
+  if (!running) luaL_error(lua, "the node belongs to a test that has ended");
   return file;
 }
 
@@ -239,8 +266,8 @@ int push_reply(lua_State* lua, const std::string& reply) {
 }
 
 int File::get(lua_State* lua) {
-  File& file = checked(lua, of(lua), of(lua).connection_);
-  const std::string reply = file.ask("get " + key_at(lua, 2) + "\r\n", "END\r\n");
+  File& file = checked(lua, of(lua), !of(lua).connections_.empty());
+  const std::string reply = file.ask(lua, "get " + key_at(lua, 2) + "\r\n", "END\r\n");
   if (reply == "END") {
     lua_pushnil(lua);
     return 1;
@@ -254,24 +281,26 @@ int File::get(lua_State* lua) {
 }
 
 int File::set(lua_State* lua) {
-  File& file = checked(lua, of(lua), of(lua).connection_);
+  File& file = checked(lua, of(lua), !of(lua).connections_.empty());
   std::size_t size = 0;
   const char* data = luaL_checklstring(lua, 3, &size);
   const auto seconds = static_cast<long long>(luaL_optinteger(lua, 4, 0));
-  return push_reply(lua, file.ask(fmt::format("set {} 0 {} {}\r\n{}\r\n", key_at(lua, 2), seconds,
+  return push_reply(lua, file.ask(lua,
+                                  fmt::format("set {} 0 {} {}\r\n{}\r\n", key_at(lua, 2), seconds,
                                               size, Bytes(data, size)),
                                   "\r\n"));
 }
 
 int File::remove(lua_State* lua) {
-  File& file = checked(lua, of(lua), of(lua).connection_);
-  return push_reply(lua, file.ask("delete " + key_at(lua, 2) + "\r\n", "\r\n"));
+  File& file = checked(lua, of(lua), !of(lua).connections_.empty());
+  return push_reply(lua, file.ask(lua, "delete " + key_at(lua, 2) + "\r\n", "\r\n"));
 }
 
 int File::touch(lua_State* lua) {
-  File& file = checked(lua, of(lua), of(lua).connection_);
+  File& file = checked(lua, of(lua), !of(lua).connections_.empty());
   const auto seconds = static_cast<long long>(luaL_checkinteger(lua, 3));
-  return push_reply(lua, file.ask(fmt::format("touch {} {}\r\n", key_at(lua, 2), seconds), "\r\n"));
+  return push_reply(lua,
+                    file.ask(lua, fmt::format("touch {} {}\r\n", key_at(lua, 2), seconds), "\r\n"));
 }
 
 Duration duration_at(lua_State* lua, int index) {
@@ -281,11 +310,12 @@ Duration duration_at(lua_State* lua, int index) {
 }
 
 int File::advance(lua_State* lua) {
-  File& file = checked(lua, of(lua), of(lua).connection_);
+  File& file = checked(lua, of(lua), !of(lua).connections_.empty());
   Duration left = duration_at(lua, 2);
   if (left > long_advance) {
     // The node's upkeep would run ten times a second; it is not what is tested.
-    file.wire_->node_io().pause(left - long_advance);
+    for (std::size_t node = 0; node < file.connections_.size(); ++node)
+      file.wire_->node_io(node).pause(left - long_advance);
     file.wire_->advance(left - long_advance);
     left = long_advance;
   }
@@ -295,16 +325,41 @@ int File::advance(lua_State* lua) {
 }
 
 int File::jump(lua_State* lua) {
-  File& file = checked(lua, of(lua), of(lua).connection_);
+  File& file = checked(lua, of(lua), !of(lua).connections_.empty());
   file.wire_->jump_wall(duration_at(lua, 2));
   file.host_.now_ns = file.wire_->node_io().now().wall.time_since_epoch().count();
   return 0;
 }
 
 int File::calendar(lua_State* lua) {
-  File& file = checked(lua, of(lua), of(lua).connection_);
+  File& file = checked(lua, of(lua), !of(lua).connections_.empty());
   lua_pushnumber(lua, static_cast<double>(file.host_.now_ns) / 1e9);
   return 1;
+}
+
+int File::own(lua_State* lua) {
+  File& file = checked(lua, of(lua), !of(lua).connections_.empty());
+  // As another node asks, so that nobody is asked further.
+  const std::string reply = file.ask(lua, "mg " + key_at(lua, 2) + " v P1.0.0.1000\r\n", "\r\n");
+  if (!reply.starts_with("VA ")) {
+    lua_pushnil(lua);
+    return 1;
+  }
+  return push_reply(lua, reply.substr(reply.find("\r\n") + 2));
+}
+
+int File::stop(lua_State* lua) {
+  File& file = checked(lua, of(lua), !of(lua).connections_.empty());
+  file.wire_->node(node_of(lua)).stop(node::Stop::at_once);
+  file.wire_->run();
+  return 0;
+}
+
+int File::cut_off(lua_State* lua) {
+  File& file = checked(lua, of(lua), !of(lua).connections_.empty());
+  const std::array group{static_cast<std::uint16_t>(node_of(lua))};
+  file.wire_->world().partition(group, false, duration_at(lua, 2));
+  return 0;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// ScriptTests: runs *_test.lua files, each test on a fresh simulated node with the scripts beside
-// it.
+// ScriptTests: runs *_test.lua files, each test on a fresh simulated node, or on a few that share
+// a ring, with the scripts beside it.
 //
 //   test("what must be true", function(node)
 //     expect(node:get("quota:new:a:10:hour"), "CREATED")
@@ -7,10 +7,14 @@
 //     expect_error(node:get("quota:addandcheck:a:x"), "is not a number")
 //   end)
 //
+//   test("what holds of a cluster", function(n1, n2, n3) ... end, 3)
+//
 //   node:get(key)                 the value; nil for a miss; the line of an error
 //   node:set(key, data [, seconds])  node:delete(key)  node:touch(key, seconds)   the reply's line
 //   node:advance(seconds)         moves the clock          node:time()   seconds since 1970
 //   node:jump(seconds)            sets the calendar ahead, as administrators do; no item expires
+//   node:own(key)                 what the node itself has, whoever owns the key
+//   node:stop()                   it ends            node:cut_off(seconds)   nobody reaches it
 //   expect(value, expected)       expect_error(value, text)
 //   expect_about(value, expected, tolerance)
 //

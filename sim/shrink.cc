@@ -20,6 +20,12 @@ ScenarioOptions shrink(ScenarioOptions options) {
     if (!switch_off(*smaller.plan, field)) continue;
     if (fails(smaller)) options = smaller;
   }
+  while (options.nodes > 2) {  // one would be another scenario
+    ScenarioOptions smaller = options;
+    smaller.nodes--;
+    if (!fails(smaller)) break;
+    options = smaller;
+  }
   while (options.clients > 1) {
     ScenarioOptions smaller = options;
     smaller.clients /= 2;

@@ -35,7 +35,7 @@ DOORS = {
     "lua": ["base"],
     "cluster": ["base", "proto"],
     "node": ["base", "alloc", "store", "proto", "lua", "cluster", "io"],
-    "main": ["base", "node", "io", "lua", "cluster", "sim"],
+    "main": ["base", "node", "proto", "io", "lua", "cluster", "sim"],
 }
 # The contract itself knows no backend, and nobody but main and the backends' own tests names one.
 IO_CONTRACT = "cacheismo/io/io"

@@ -203,9 +203,9 @@ inline constexpr Duration ring_check_interval = std::chrono::seconds(1);
 /// seen to be given; the longest unused makes room.
 inline constexpr std::size_t peers_max = 256;
 
-/// Calls of one connection that are queued or wait for their reply. At a round trip of 1 ms a
-/// million a second. Above: overload.
-inline constexpr std::size_t peer_calls_max = 1024;
+/// Calls of one connection that are queued or wait for their reply: what 64 clients may have under
+/// way, each with as many as it may be owed. Above: overload.
+inline constexpr std::size_t peer_calls_max = 64 * owed_replies_max;
 
 /// Requests of one connection that are queued, bytes: 64 values of 64 KiB. Above: overload, but for
 /// a single one behind which nothing waits.
@@ -234,7 +234,7 @@ inline constexpr Duration peer_idle = std::chrono::seconds(60);
 /// probe that fails, and at most.
 inline constexpr std::uint32_t peer_failures_max = 3;
 inline constexpr Duration peer_pause_min = std::chrono::milliseconds(200);
-inline constexpr Duration peer_pause_max = std::chrono::seconds(5);
+inline constexpr Duration peer_pause_max = std::chrono::seconds(1);
 
 /// Of calls that may be executed twice, one in this many may be sent again after a connection was
 /// lost, and so many at once. A peer that is in trouble gets at most a tenth more work by it.

@@ -53,6 +53,14 @@ TEST(Hop, IsReadAsItIsWritten) {
   EXPECT_EQ(text, "1.3.18446744073709551615.12");
   EXPECT_EQ(parse_hop(text)->epoch, 18446744073709551615u);
   EXPECT_TRUE(parse_hop("1.2.3.4.p")->plain);
+  for (const Bytes marked : {"1.2.3.4.i", "1.2.3.4.d"}) {
+    const auto hop = parse_hop(marked);
+    ASSERT_TRUE(hop);
+    EXPECT_EQ(hop->form, marked.ends_with('i') ? Hop::Form::item : Hop::Form::digest);
+    std::string again;
+    append_hop(again, *hop);
+    EXPECT_EQ(again, marked);
+  }
   EXPECT_EQ(parse_hop("1.2.3.4"), (Hop{.hops = 1, .depth = 2, .epoch = 3, .remaining_ms = 4}));
 }
 

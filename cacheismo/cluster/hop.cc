@@ -8,6 +8,8 @@ namespace cacheismo::cluster {
 namespace {
 
 constexpr Bytes plain_mark = ".p";
+constexpr Bytes item_mark = ".i";
+constexpr Bytes digest_mark = ".d";
 
 /// Takes the number in front of the next dot, or the last one.
 template <class Number>
@@ -28,6 +30,9 @@ std::optional<Hop> parse_hop(Bytes argument) {
   if (argument.ends_with(plain_mark)) {
     hop.plain = true;
     argument.remove_suffix(plain_mark.size());
+  } else if (argument.ends_with(item_mark) || argument.ends_with(digest_mark)) {
+    hop.form = argument.ends_with(item_mark) ? Hop::Form::item : Hop::Form::digest;
+    argument.remove_suffix(item_mark.size());
   }
   if (take(argument, hop.hops, false) && take(argument, hop.depth, false) &&
       take(argument, hop.epoch, false) && take(argument, hop.remaining_ms, true))
@@ -44,6 +49,7 @@ void append_hop(std::string& out, const Hop& hop) {
   out += '.';
   out += std::to_string(hop.remaining_ms);
   if (hop.plain) out += plain_mark;
+  if (hop.form != Hop::Form::none) out += hop.form == Hop::Form::item ? item_mark : digest_mark;
 }
 
 }  // namespace cacheismo::cluster

@@ -11,6 +11,9 @@
 //
 // memcached accepts `P` from proxies and ignores it, so that a stock server may be a peer.
 //
+// `.i` asks an mg for the byte form of the item (node/item_form.h) instead of its value, `.d` for
+// the form of its digest.
+//
 // What it is not: an authorisation. Any client may send it.
 
 #ifndef CACHEISMO_CLUSTER_HOP_H_
@@ -31,6 +34,8 @@ struct Hop {
   std::uint64_t epoch = 0;
   std::uint32_t remaining_ms = 0;
   bool plain = false;
+  enum class Form : std::uint8_t { none, item, digest };
+  Form form = Form::none;  ///< never together with `plain`
   bool operator==(const Hop&) const = default;
 };
 

@@ -47,7 +47,22 @@ std::uint32_t ketama_digests(const KetamaShare& share) {
   return static_cast<std::uint32_t>(nudged);  // rounds towards 0
 }
 
-std::uint32_t ketama_hash(Bytes key) { return word(md5(key), 0); }
+/// The first word of the key's MD5. A key that fits into one block of 64 bytes, as most do, is
+/// padded here, which leaves the one step that computes.
+std::uint32_t ketama_hash(Bytes key) {
+  constexpr std::size_t padded_max = MD5_CBLOCK - 9;  // behind it: one bit, and 8 bytes of length
+  if (key.size() > padded_max) return word(md5(key), 0);
+  std::array<unsigned char, MD5_CBLOCK> block{};
+  key.copy(reinterpret_cast<char*>(block.data()), key.size());
+  block[key.size()] = 0x80;
+  const std::size_t bits = key.size() * 8;
+  block[MD5_CBLOCK - 8] = static_cast<unsigned char>(bits & 0xff);
+  block[MD5_CBLOCK - 7] = static_cast<unsigned char>(bits >> 8);
+  MD5_CTX state;
+  MD5_Init(&state);
+  MD5_Transform(&state, block.data());
+  return state.A;
+}
 
 void KetamaPoints::add(Bytes host, std::uint16_t port, std::uint32_t digests,
                        std::uint16_t member) {

@@ -33,6 +33,7 @@
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string>
@@ -161,7 +162,7 @@ class PeerLink {
     bool again = false;        ///< it had its second connection
     bool sent_before = false;  ///< over the connection before
   };
-  using Entries = std::list<Entry>;  // nodes stay where they are: output() points into them
+  using Entries = std::pmr::list<Entry>;  // nodes stay where they are: output() points into them
   struct Completion {
     std::uint64_t tag;
     Failure failure;
@@ -208,11 +209,13 @@ class PeerLink {
   const Entry* probe_ = nullptr;  ///< the call that tells, while the circuit is half open
   PeerCounters counters_;
 
-  Entries calls_;
+  std::pmr::unsynchronized_pool_resource pool_;  ///< a call comes and goes without malloc
+  Entries calls_{&pool_};
   Entries::iterator oldest_;  ///< the first that has no reply
   Entries::iterator unsent_;  ///< the first that is not wholly sent
-  Entries pinned_;            ///< finished, but output() points into them
-  std::unordered_map<std::uint64_t, Entries::iterator> by_tag_;  ///< what somebody waits for
+  Entries pinned_{&pool_};    ///< finished, but output() points into them
+  std::pmr::unordered_map<std::uint64_t, Entries::iterator> by_tag_{
+      &pool_};                          ///< what somebody waits for
   std::deque<Completion> completions_;  ///< failures on their way to events_
   bool delivering_ = false;
   bool sending_ = false;             ///< between output() and taken()

@@ -262,6 +262,15 @@ TEST(Ketama, AKeysHashIsTheFirstWordOfItsDigest) {
   // MD5("") is d41d8cd98f00b204e9800998ecf8427e, RFC 1321.
   EXPECT_EQ(ketama_hash(""), 0xd98c1dd4u);
   EXPECT_EQ(ketama_hash("abc"), 0x98500190u);
+  // Around the end of MD5's block.
+  for (const auto& [bytes, hash] :
+       std::vector<std::pair<std::size_t, std::uint32_t>>{{54, 0x39af0a5fu},
+                                                          {55, 0xe3839ff7u},
+                                                          {56, 0x03021a59u},
+                                                          {63, 0x668e0dc5u},
+                                                          {64, 0x71c78ca1u},
+                                                          {250, 0x7f7b2f93u}})
+    EXPECT_EQ(ketama_hash(std::string(bytes, 'k')), hash) << bytes;
 }
 
 TEST(Ketama, TheFirstPointAtOrBehindTheHashIsFound) {

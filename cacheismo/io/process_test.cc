@@ -89,6 +89,13 @@ TEST(Resolve, UnknownNameIsAnError) {
   EXPECT_FALSE(resolve_local("no-such-host.invalid"));  // RFC 6761: never exists
 }
 
+TEST(Resolve, NumericAddressesAreToldFromNames) {
+  EXPECT_EQ(numeric_address("127.0.0.1"), "127.0.0.1");
+  EXPECT_EQ(numeric_address("2001:DB8:0::3"), "2001:db8::3");
+  for (const char* name : {"", "localhost", "cache-0.cache", "10.0.0.1.example", "10.0.0.256"})
+    EXPECT_EQ(numeric_address(name), std::nullopt) << name;
+}
+
 TEST(ArenaMemory, IsZeroedAndBackedOnlyWhereTouched) {
   const auto arena = ArenaMemory::reserve(8 * GiB);
   ASSERT_TRUE(arena);

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cacheismo/base/check.h"
+
 namespace cacheismo::io {
 namespace {
 
@@ -47,12 +49,27 @@ Result<std::vector<std::string>, std::string> resolve_local(const std::string& n
   return bindable;
 }
 
+std::optional<std::string> numeric_address(const std::string& text) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST;
+  addrinfo* first = nullptr;
+  if (getaddrinfo(text.c_str(), nullptr, &hints, &first) != 0) return std::nullopt;
+  char usual[NI_MAXHOST];
+  const int named = getnameinfo(first->ai_addr, first->ai_addrlen, usual, sizeof usual, nullptr, 0,
+                                NI_NUMERICHOST);
+  freeaddrinfo(first);
+  if (named != 0) return std::nullopt;
+  return usual;
+}
+
 Result<std::string, std::string> resolve_remote(const std::string& name) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* first = nullptr;
   const int error = getaddrinfo(name.c_str(), nullptr, &hints, &first);
   if (error != 0) return failure(std::string(gai_strerror(error)));
+  CHECK(first != nullptr);
   const addrinfo* chosen = first;
   for (const addrinfo* info = first; info != nullptr; info = info->ai_next) {
     if (info->ai_family == AF_INET) {

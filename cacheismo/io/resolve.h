@@ -3,6 +3,7 @@
 #ifndef CACHEISMO_IO_RESOLVE_H_
 #define CACHEISMO_IO_RESOLVE_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ namespace cacheismo::io {
 /// A numeric address of another machine's `name`: the first that the resolver gives, IPv4 before
 /// IPv6 unless that is all there is, so that every node that asks picks the same. Blocks.
 [[nodiscard]] Result<std::string, std::string> resolve_remote(const std::string& name);
+
+/// The usual text of a numeric address; nullopt: it is none, but perhaps a name. Does not block.
+[[nodiscard]] std::optional<std::string> numeric_address(const std::string& text);
 
 }  // namespace cacheismo::io
 

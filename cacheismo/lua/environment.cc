@@ -257,7 +257,10 @@ int Generation::Environment::store_set(lua_State* lua) {
   close_objects(lua, "store.set");
   const Bytes key = checked_key(lua, 1);
   const double seconds = luaL_opt(lua, checked_seconds, 3, 0.0);
-  ItemCopy item{.value = std::string(checked_string(lua, 2)), .client_flags = 0};
+  const lua_Integer flags = luaL_optinteger(lua, 4, 0);
+  if (flags < 0 || flags > 0xFFFFFFFF) luaL_argerror(lua, 4, "flags have 32 bits");
+  ItemCopy item{.value = std::string(checked_string(lua, 2)),
+                .client_flags = static_cast<std::uint32_t>(flags)};
   if (seconds > 0)
     item.expiry_unix_seconds = host.wall_ns() / 1'000'000'000 + std::llround(std::ceil(seconds));
   lua_pushboolean(lua, host.put_item(key, item) ? 1 : 0);

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "cacheismo/base/bytes.h"
+#include "cacheismo/base/result.h"
 
 namespace cacheismo::lua {
 
@@ -151,6 +152,26 @@ class Host {
   /// This node's name in the ring.
   [[nodiscard]] virtual std::string ring_self() { return {}; }
   [[nodiscard]] virtual std::uint64_t ring_epoch() { return 0; }
+  /// The key of a set that brings the state of an item to another node.
+  static constexpr Bytes replica_key = "cluster:replica";
+  /// Its value, for the state that the item has now; each time under a newer version. The failure
+  /// says why it cannot be sent. `before`: what this has packed before, if that is to be sent once
+  /// more; no bytes where another node's state, or a later one of this, has taken its place.
+  struct PackedItem {
+    std::string bytes;
+    bool here = false;  ///< there is such an item; of pack_value(): it is so here, too
+  };
+  [[nodiscard]] virtual Result<PackedItem, std::string> pack_item(Bytes, Bytes /*before*/) {
+    return failure(std::string("this node speaks to no other"));
+  }
+  /// The same for what the item is to be, here as well if `store`.
+  struct NewValue {
+    std::optional<Bytes> value;  ///< none: the item is to be gone
+    std::uint32_t client_flags = 0;
+    std::uint32_t ttl_seconds = 0;  ///< 0: it does not expire
+    bool store = false;
+  };
+  [[nodiscard]] virtual PackedItem pack_value(Bytes, const NewValue&) { return {}; }
 
   /// Nanoseconds since 1970; constant while one call runs.
   [[nodiscard]] virtual std::int64_t wall_ns() = 0;

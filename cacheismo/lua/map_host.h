@@ -155,6 +155,25 @@ class MapHost final : public Host {
     return {};
   }
   std::uint64_t ring_epoch() override { return epoch; }
+  Result<PackedItem, std::string> pack_item(Bytes key, Bytes before) override {
+    if (!before.empty() && taken_over) return PackedItem{};
+    const auto at = items.find(std::string(key));
+    const bool here = at != items.end();
+    const std::string state = here ? at->second.value : "gone";
+    if (state == "too much") return failure(state);
+    return PackedItem{std::to_string(++packed) + " " + std::string(key) + " " + state, here};
+  }
+  PackedItem pack_value(Bytes key, const NewValue& value) override {
+    if (!value.value) {
+      if (value.store) static_cast<void>(delete_item(key));
+      return {std::to_string(++packed) + " " + std::string(key) + " gone", value.store};
+    }
+    const bool here =
+        value.store && put_item(key, {.value = std::string(*value.value), .client_flags = 0});
+    return {std::to_string(++packed) + " " + std::string(key) + " " + std::string(*value.value) +
+                " " + std::to_string(value.client_flags) + " " + std::to_string(value.ttl_seconds),
+            here};
+  }
 
   std::int64_t wall_ns() override { return now_ns; }
   std::int64_t monotonic_ns() override { return now_ns; }
@@ -179,6 +198,8 @@ class MapHost final : public Host {
   std::uint32_t keys_per_scan = 1'000'000;
   std::vector<RingNode> ring;  ///< empty: there is no cluster
   std::uint64_t epoch = 0;
+  int packed = 0;           ///< items
+  bool taken_over = false;  ///< another state has come in the place of what was packed
 
  private:
   std::list<MapState> open_;

@@ -30,6 +30,7 @@ struct RemoteRequest {
   std::string value;   ///< of set
   std::uint32_t flags = 0;
   std::int64_t ttl_seconds = 0;  ///< of set; 0: it does not expire
+  bool to_the_end = false;       ///< it goes its way also when nobody waits for the reply any more
 };
 
 struct RemoteReply {

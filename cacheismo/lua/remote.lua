@@ -1,23 +1,38 @@
--- remote.lua: what scripts do with many nodes at once, in terms of getInParallel.
+-- remote.lua: what scripts do with many nodes at once, in terms of getInParallel and its kin.
 
-local fanout_default, seconds_default = 64, 1
+local fanout_default, copies_default, seconds_default = 64, 2, 1
 
-local function checked(options)
+-- Errors are those of the line that has called the function whose `name` this is.
+local function checked(name, options, allowed)
   options = options or {}
-  if type(options) ~= "table" then error("mapreduce: options are a table", 3) end
-  for name in pairs(options) do
-    if name ~= "nodes" and name ~= "fanout" and name ~= "timeout" then
-      error("mapreduce: there is no option '" .. tostring(name) .. "'", 3)
+  if type(options) ~= "table" then error(name .. ": options are a table", 4) end
+  for option in pairs(options) do
+    if not allowed[option] then
+      error(name .. ": there is no option '" .. tostring(option) .. "'", 4)
     end
   end
-  local fanout, seconds = options.fanout or fanout_default, options.timeout or seconds_default
-  if math.type(fanout) ~= "integer" or fanout < 1 or fanout > 1024 then
-    error("mapreduce: fanout is a whole number, 1 to 1024", 3)
-  end
+  local seconds = options.timeout or seconds_default
   if type(seconds) ~= "number" or not (seconds > 0 and seconds <= 60) then
-    error("mapreduce: timeout is a number of seconds, above 0 and at most 60", 3)
+    error(name .. ": timeout is a number of seconds, above 0 and at most 60", 4)
   end
-  return options.nodes, fanout, seconds
+  return options, seconds
+end
+
+local function whole(name, option, value, low, high)
+  if math.type(value) ~= "integer" or value < low or value > high then
+    error(("%s: %s is a whole number, %d to %d"):format(name, option, low, high), 4)
+  end
+  return value
+end
+
+-- ---- mapreduce ---------------------------------------------------------------------------------
+
+local map_options = { nodes = true, fanout = true, timeout = true }
+
+local function checkedMap(options)
+  local checked_options, seconds = checked("mapreduce", options, map_options)
+  local fanout = whole("mapreduce", "fanout", checked_options.fanout or fanout_default, 1, 1024)
+  return checked_options.nodes, fanout, seconds
 end
 
 -- All that may hold something.
@@ -34,7 +49,7 @@ end
 -- far, value, node)` with each value, in the order of the nodes.
 local function mapreduce(method, args, reduce, options)
   if type(reduce) ~= "function" then error("mapreduce: reduce is a function", 2) end
-  local nodes, fanout, seconds = checked(options)
+  local nodes, fanout, seconds = checkedMap(options)
   local key, epoch, ends = mapreduceKey(method, args or {}), ring.epoch, os.clock() + seconds
   nodes = nodes or everyNode()
   local result, answered, failed = nil, 0, {}
@@ -55,4 +70,76 @@ local function mapreduce(method, args, reduce, options)
   return result, { answered = answered, failed = failed, epoch = epoch }
 end
 
-return { mapreduce = mapreduce }
+-- ---- replicate ---------------------------------------------------------------------------------
+
+local replicate_options = { copies = true, ack = true, timeout = true,
+                            value = true, flags = true, ttl = true, gone = true }
+-- With these nobody can say whether the node has taken it.
+local open_codes = { timeout = true, reset = true, protocol = true, cancelled = true }
+
+local function checkedReplicate(options)
+  local checked_options, seconds = checked("replicate", options, replicate_options)
+  local copies = whole("replicate", "copies", checked_options.copies or copies_default, 1, 256)
+  local ack, value = checked_options.ack, checked_options.value
+  if ack ~= nil then whole("replicate", "ack", ack, 0, copies) end
+  if value ~= nil and type(value) ~= "string" then error("replicate: value is a string", 3) end
+  if value ~= nil and checked_options.gone then
+    error("replicate: an item that is gone has no value", 3)
+  end
+  local flags = whole("replicate", "flags", checked_options.flags or 0, 0, 0xFFFFFFFF)
+  local ttl = whole("replicate", "ttl", checked_options.ttl or 0, 0, 0x7FFFFFFF)
+  return copies, ack, seconds, { value = value, flags = flags, ttl = ttl,
+                                 given = value ~= nil or checked_options.gone }
+end
+
+-- The nodes that should hold copies, without this one; 1 if it should, else 0.
+local function holders(key, copies)
+  local others, here = {}, 0
+  local names = ring.owners(key, copies)
+  for _, name in ipairs(names) do
+    if name == ring.self then here = 1 else others[#others + 1] = name end
+  end
+  return others, #names == 0 and 1 or here
+end
+
+-- Adds up what has become of the other copies. True: one of them is newer.
+local function addUp(result, coverage)
+  local newer = false
+  result.acked, result.failures = result.acked + coverage.answered, coverage.missing
+  for _, failure in ipairs(coverage.missing) do
+    local outcome = failure.sent and open_codes[failure.code] and "unknown" or "failed"
+    result[outcome] = result[outcome] + 1
+    newer = newer or failure.text:find("replica: newer", 1, true) ~= nil
+  end
+  return newer
+end
+
+-- Brings the item that is stored under `key`, or that it is gone, to the other nodes that hold
+-- copies; or what it is to be to all that do. Where one of them knows a newer version, once more
+-- under one that is newer still.
+local function replicate(key, options)
+  local copies, ack, seconds, state = checkedReplicate(options)
+  local others, here = holders(key, copies)
+  local ends = os.clock() + seconds
+  ack = ack or here + #others
+  local result, packed, there
+  for _ = 1, 2 do
+    local kept, was_there = here, there
+    if state.given then
+      packed, there = packValue(key, state.value, state.flags, state.ttl, here == 1)
+      if not there then kept = 0 end
+    else
+      packed, there = packItem(key, packed)
+      -- Something else is there now, or it has been evicted meanwhile: nothing to send once more.
+      if packed == "" or was_there and not there then break end
+    end
+    result = { acked = kept, failed = here - kept, unknown = 0 }
+    local left = math.max(ends - os.clock(), 1e-9)
+    local newer = addUp(result, shipPacked(packed, others, math.max(ack - kept, 0), left))
+    result.ok = result.acked >= ack
+    if result.ok or not newer then break end
+  end
+  return result
+end
+
+return { mapreduce = mapreduce, replicate = replicate }

@@ -25,7 +25,7 @@ namespace {
 constexpr std::int64_t request_steps = 50;
 
 constexpr Bytes helpers_name = "remote.lua";
-constexpr const char* helpers[] = {"mapreduce"};
+constexpr const char* helpers[] = {"mapreduce", "replicate"};
 
 Generation& generation_of(lua_State* lua) { return original::generation_of(lua); }
 
@@ -43,7 +43,7 @@ Call& asking_call(lua_State* lua, const char* name) {
 // ---- Waiting ------------------------------------------------------------------------------------
 
 /// What becomes of the replies.
-enum class Shape : std::uint8_t { one, one_first, table, table_first };
+enum class Shape : std::uint8_t { one, one_first, table, table_first, coverage };
 
 Shape shape_of(bool table, Results results) {
   if (table) return results == Results::all ? Shape::table : Shape::table_first;
@@ -63,6 +63,7 @@ int push_results(lua_State* lua, const RemoteWait& wait, std::span<const RemoteR
       push_coverage(lua, wait.requests, replies);
       return 2;
     case Shape::table_first: push_values(lua, wait.requests, replies); return 1;
+    case Shape::coverage: push_coverage(lua, wait.requests, replies); return 1;
   }
   __builtin_unreachable();
 }
@@ -161,6 +162,64 @@ int mapreduce_key(lua_State* lua) {
   if (made.data) luaL_error(lua, "mapreduce: the arguments do not fit into a key of 250 bytes");
   lua_pushlstring(lua, made.key.data(), made.key.size());
   return 1;
+}
+
+// The parts of replicate.
+
+int push_packed(lua_State* lua, const Host::PackedItem& packed) {
+  charge(lua, static_cast<std::int64_t>(packed.bytes.size()) / bytes_per_step);
+  lua_pushlstring(lua, packed.bytes.data(), packed.bytes.size());
+  lua_pushboolean(lua, packed.here ? 1 : 0);
+  return 2;
+}
+
+/// (key, what was packed before or nil)
+int pack_item(lua_State* lua) {
+  Call& call = asking_call(lua, "replicate");
+  std::string before;
+  if (!lua_isnoneornil(lua, 2)) before = checked_value(lua, 2, ~std::size_t{0});
+  auto packed = call.host().pack_item(checked_key(lua, 1), before);
+  if (!packed) luaL_error(lua, "replicate: %s", packed.error().c_str());
+  return push_packed(lua, *packed);
+}
+
+/// (key, value or nil, flags, ttl, whether it is to be so here)
+int pack_value(lua_State* lua) {
+  Call& call = asking_call(lua, "replicate");
+  const std::string key = checked_key(lua, 1);
+  std::string value;
+  Host::NewValue made{.client_flags = static_cast<std::uint32_t>(lua_tointeger(lua, 3)),
+                      .ttl_seconds = static_cast<std::uint32_t>(lua_tointeger(lua, 4)),
+                      .store = lua_toboolean(lua, 5) != 0};
+  if (!lua_isnoneornil(lua, 2)) {
+    value = checked_value(lua, 2, generation_of(lua).options().result_bytes_max);
+    made.value = value;
+  }
+  call.release_readers(true);
+  generation_of(lua).tables().end_proxies();
+  return push_packed(lua, call.host().pack_value(key, made));
+}
+
+/// Sends what was packed to a list of servers, of which so many are to confirm, in so many seconds.
+/// What came of it as getInParallel says it.
+int ship_packed(lua_State* lua) {
+  Call& call = asking_call(lua, "replicate");
+  const std::string packed = checked_value(lua, 1, ~std::size_t{0});
+  Options options;
+  options.wanted = static_cast<std::size_t>(luaL_checkinteger(lua, 3));
+  options.timeout_ns = std::max<std::int64_t>(1, std::llround(luaL_checknumber(lua, 4) * 1e9));
+  std::vector<RemoteRequest> requests;
+  for (lua_Unsigned i = 1; i <= lua_rawlen(lua, 2); ++i) {
+    lua_rawgeti(lua, 2, static_cast<lua_Integer>(i));
+    requests.push_back({.op = RemoteRequest::Op::set,
+                        .server = checked_server(lua, -1),
+                        .key = std::string(Host::replica_key),
+                        .value = packed,
+                        .to_the_end = true});
+    lua_pop(lua, 1);
+    charge(lua, static_cast<std::int64_t>(packed.size()) / bytes_per_step);
+  }
+  return ask(lua, call, std::move(requests), options, Shape::coverage);
 }
 
 // ---- ring ---------------------------------------------------------------------------------------
@@ -291,6 +350,9 @@ void make(lua_State* lua, Generation& generation) {
   if (!generation.vm().push_new_globals()) luaL_error(lua, "the scripts' memory is too small");
   fill_natives(lua, generation);
   set(lua, generation, "mapreduceKey", mapreduce_key);
+  set(lua, generation, "packItem", pack_item);
+  set(lua, generation, "packValue", pack_value);
+  set(lua, generation, "shipPacked", ship_packed);
   if (auto loaded = generation.vm().load(helpers_name, remote_lua); !loaded)
     luaL_error(lua, "%s", loaded.error().c_str());
   lua_call(lua, 0, 1);

@@ -2,8 +2,8 @@
 //
 //   getFromServer(server, key [, options])             callOnServer(server, "T:M:K", args...)
 //   setOnServer(server, key, value [, options])        getInParallel({server = keys} [, options])
-//   deleteOnServer(server, key [, options])            mapreduce(...)          (remote.lua)
-//        |
+//   deleteOnServer(server, key [, options])            mapreduce(...), replicate(key [, options])
+//        |                                                                  (remote.lua)
 //        +--> call.remote, and the thread yields --> Engine --> node ... replies --> results
 //
 //   ring.owner(key) ring.owners(key, n) ring.nodes() ring.self ring.epoch

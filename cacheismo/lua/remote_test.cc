@@ -1,96 +1,12 @@
 // Goal: scripts ask other nodes, wait for as many replies as they want, and see each failure, as
 // docs/SCRIPTING.md says. Method: scripts of a few lines; replies are made up by the test.
 
-#include "cacheismo/lua/remote.h"
-
-#include <memory>
-#include <string>
-#include <utility>
-#include <vector>
-
-#include <gtest/gtest.h>
-
-#include "cacheismo/base/units.h"
-#include "cacheismo/io/arena_memory.h"
-#include "cacheismo/lua/engine.h"
-#include "cacheismo/lua/map_host.h"
+#include "cacheismo/lua/remote_case.h"
 
 namespace cacheismo::lua {
 namespace {
 
-using Op = RemoteRequest::Op;
 using Code = RemoteReply::Code;
-
-RemoteReply value(const std::string& text, std::uint32_t flags = 0) {
-  return {.code = Code::value, .value = text, .flags = flags, .sent = true, .text = {}};
-}
-
-RemoteReply failed(Code code, bool sent = false, const std::string& text = "") {
-  return {.code = code, .value = {}, .flags = 0, .sent = sent, .text = text};
-}
-
-class RemoteTest : public testing::Test {
- protected:
-  RemoteTest() : memory_(io::ArenaMemory::reserve(64 * MiB, 4 * GiB)), heap_(memory_->bytes()) {
-    engine_ = std::make_unique<Engine>(heap_, host, EngineOptions{});
-  }
-  ~RemoteTest() override {
-    EXPECT_EQ(host.open_states(), 0u);
-    EXPECT_EQ(engine_->audit(), std::nullopt);
-  }
-
-  /// A type "t" with a method `m(key, ...)` of this body.
-  void method(const std::string& body, const std::string& kind = "async") {
-    load("local t = object.type('t')\nfunction t." + kind + ".m(key, ...)\n" + body + "\nend");
-  }
-  void load(const std::string& source) {
-    const std::vector<Script> scripts{{.name = "t.lua", .source = source}};
-    const auto loaded = engine_->load(scripts);
-    ASSERT_TRUE(loaded.has_value()) << loaded.error();
-  }
-  Answer call(const std::string& key = "t:m:k", const Caller& caller = {}) {
-    Bytes rest;
-    const Method* method = engine_->find(key, rest);
-    EXPECT_NE(method, nullptr) << key;
-    return engine_->call(*method, rest, std::nullopt, caller);
-  }
-  static std::string shown(const Answer& answer) {
-    switch (answer.is) {
-      case Answer::Is::value: return std::string(answer.text);
-      case Answer::Is::miss: return "(miss)";
-      case Answer::Is::raw: return "raw " + std::string(answer.text);
-      case Answer::Is::error: {
-        const std::string text(answer.text);
-        return "error: " + text.substr(0, text.rfind(" id="));
-      }
-      case Answer::Is::waiting: return "(waiting)";
-    }
-    return "?";
-  }
-  /// The method's answer when its one wait gets these replies.
-  std::string answered(const std::vector<RemoteReply>& replies) {
-    const Answer waits = call();
-    EXPECT_EQ(waits.is, Answer::Is::waiting) << shown(waits);
-    if (waits.is != Answer::Is::waiting) return shown(waits);
-    return shown(engine_->resume(waits.call, replies));
-  }
-  /// What a wait asks for: "get a k1; set b k2".
-  static std::string asked(const Answer& answer) {
-    if (answer.remote == nullptr) return "nothing: " + shown(answer);
-    std::string text;
-    for (const RemoteRequest& request : answer.remote->requests) {
-      constexpr const char* names[] = {"get", "set", "delete", "call"};
-      text += (text.empty() ? "" : "; ") + std::string(names[static_cast<int>(request.op)]) + " " +
-              request.server + " " + request.key;
-    }
-    return text;
-  }
-
-  MapHost host;
-  Result<io::ArenaMemory, io::Error> memory_;
-  Heap heap_;
-  std::unique_ptr<Engine> engine_;
-};
 
 // ---- One server ---------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@
 
 #include "cacheismo/node/dispatcher.h"
 #include "cacheismo/node/lookahead.h"
+#include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
 #include "cacheismo/proto/reply_format.h"
 
@@ -83,6 +84,10 @@ store::PutRule Dispatcher::put_rule(const Command& command) const {
 }
 
 After Dispatcher::put(const Command& command, Bytes value, OutputBuffer& out) {
+  if (is_transfer(command)) [[unlikely]] {
+    transfer_put(command, value, out);
+    return After::go_on;
+  }
   if (Bytes rest; const lua::Method* method = method_of_put(command, rest)) [[unlikely]]
     return virtual_put(command, *method, rest, value, out);
   if (const lua::Method* script = taken_over(command.verb)) [[unlikely]]
@@ -97,13 +102,27 @@ Result<store::Draft, Outcome> Dispatcher::begin(const Command& command) {
   return node_.store.begin(node_.store.key(command.key), command.data_bytes, node_.now);
 }
 
-void Dispatcher::commit(const Command& command, store::Draft draft, OutputBuffer& out) {
+After Dispatcher::commit(const Command& command, store::Draft draft, OutputBuffer& out) {
+  if (is_transfer(command)) [[unlikely]] {
+    transfer_put(command, take_data(command, draft), out);
+    return After::go_on;
+  }
   if (Bytes rest; const lua::Method* method = method_of_put(command, rest)) [[unlikely]]
-    return virtual_commit(command, *method, rest, draft, out);
+    return virtual_put(command, *method, rest, take_data(command, draft), out);
   if (const lua::Method* script = taken_over(command.verb)) [[unlikely]]
-    return commit_taken_over(command, *script, draft, out);
+    return run_taken_over(command, *script, take_data(command, draft), out);
   store::PutResult result = node_.store.commit(draft, put_rule(command), node_.now);
   reply_put(command, result, out);
+  return After::go_on;
+}
+
+void Dispatcher::finish_put(const Command& command, OutputBuffer& out) {
+  const Scripts::Finished finished = node_.scripts->take(node_.caller);
+  if (finished.of_command) {
+    reply_taken_over(command, finished.answer, out);
+  } else {
+    reply_virtual_put(command, finished.answer, out);
+  }
 }
 
 void Dispatcher::reply_put(const Command& command, store::PutResult& result, OutputBuffer& out) {

@@ -13,8 +13,10 @@
 #include "cacheismo/base/result.h"
 #include "cacheismo/base/units.h"
 #include "cacheismo/cluster/ring.h"
+#include "cacheismo/cluster/ring_change.h"
 #include "cacheismo/io/io.h"
 #include "cacheismo/lua/script.h"
+#include "cacheismo/node/log.h"
 
 namespace cacheismo::node {
 
@@ -46,7 +48,21 @@ struct ScriptConfig {
 /// A ring, and where its members can be reached.
 struct RingView {
   cluster::RingSpec spec;
-  std::vector<io::Address> addresses;  ///< of spec.members, in their order
+  /// Of spec.members, in their order. Without a host: not known at present; requests to it fail as
+  /// refused.
+  std::vector<io::Address> addresses;
+};
+
+/// What a RingSource that speaks to others tells its node, from within callbacks of the Io.
+class RingUser {
+ public:
+  /// read() has something new.
+  virtual void on_ring_changed() = 0;
+  /// After detach(true): it is attached() no more.
+  virtual void on_ring_left() = 0;
+
+ protected:
+  ~RingUser() = default;
 };
 
 /// Who says which nodes there are: a ring file, a directory of the cluster, or a test.
@@ -57,6 +73,29 @@ class RingSource {
   /// Whether read() may tell something else than the last time. Cheap: asked each second.
   [[nodiscard]] virtual bool changed() = 0;
 
+  /// Has the ring changed for all nodes; report() tells what becomes of it. The failure says why
+  /// not.
+  [[nodiscard]] virtual Result<void, std::string> change(const cluster::RingChange& /*change*/) {
+    return failure(std::string("cluster: this ring is changed at its source only"));
+  }
+  /// Of the latest change: "none", or in one line what it was and how it went.
+  [[nodiscard]] virtual std::string report() { return "none"; }
+
+  // ---- What only a source does that speaks to others over the node's Io -------------------------
+
+  /// It does: read() fails until the first on_ring_changed().
+  [[nodiscard]] virtual bool speaks() const { return false; }
+  /// The node listens at `own`, its first address. Called once; all three outlive attached().
+  virtual void attach(io::Io& /*io*/, Log& /*log*/, const io::Address& /*own*/,
+                      RingUser& /*user*/) {}
+  /// The node ends; with `leaves`, after the source has said so to the others, or has tried to for
+  /// a bounded time. May be called again, without.
+  virtual void detach(bool /*leaves*/) {}
+  /// Something of it is outstanding in the Io.
+  [[nodiscard]] virtual bool attached() const { return false; }
+  /// Whether this node may change what it owns: false when others may have to take it for dead.
+  [[nodiscard]] virtual bool may_write(MonotonicTime /*now*/) const { return true; }
+
  protected:
   ~RingSource() = default;
 };
@@ -65,6 +104,7 @@ struct ClusterConfig {
   RingSource* source = nullptr;                ///< outlives the node; null: the node owns every key
   std::string node_name;                       ///< --node-name: which member of the ring this is
   Duration timeout = std::chrono::seconds(1);  ///< --cluster-timeout: of one forwarded request
+  bool changes_enabled = false;                ///< --enable-ring-changes: get cluster:join:...
 };
 
 struct Config {
@@ -81,6 +121,7 @@ struct Config {
   bool dump_enabled = true;                ///< -X clears it: metadump, mgdump, cachedump
   bool watch_enabled = true;               ///< -W clears it
   bool shutdown_enabled = false;           ///< -A sets it
+  bool accept_copy = false;                ///< --accept-copy sets it: ms cluster:items
   int verbosity = 0;                       ///< -v, -vv
   char prefix_delimiter = ':';             ///< -D
   bool prefix_stats = false;               ///< stats detail starts on when -D is given

@@ -51,6 +51,8 @@ void Connection::on_connected(io::StreamId, Result<void, io::Error>) {
 
 void Connection::on_received(io::StreamId, Result<io::Received, io::Error> result) {
   receiving_ = false;
+  const bool early = received_early_;
+  received_early_ = false;
   if (closing_) return;
   if (!result) {
     if (result.error() == io::Error::eof && owes()) {
@@ -71,8 +73,6 @@ void Connection::on_received(io::StreamId, Result<io::Received, io::Error> resul
     receive();
     return;
   }
-  const bool early = received_early_;
-  received_early_ = false;
   if (early && (waits_for_call_ || sending_ || waiting_turn_)) {
     keep(result->leased);
     partial_ = false;  // what has come may complete the request at the front
@@ -83,7 +83,7 @@ void Connection::on_received(io::StreamId, Result<io::Received, io::Error> resul
   if (drafting_) {
     CHECK(!early);  // it has brought leased bytes, not the value's
     draft_received(result->count);
-    run({});
+    if (!waits_for_call_) run({});
   } else {
     run(result->leased);
   }
@@ -121,6 +121,7 @@ void Connection::on_closed(io::StreamId) {
   if (drafting_) node.store.abandon(draft_);
   if (watching_) node.watchers.remove(slot_);
   if (node.scripts != nullptr) node.scripts->forget(slot_);
+  if (node.routing != nullptr) node.routing->forget(slot_);
   if (replies_ != nullptr) node.routing->forget(*replies_);
   replies_.reset();
   output_.clear(node.outputs, node.store);
@@ -249,6 +250,8 @@ std::optional<std::string> Connection::audit() const {
   }
   if (sending_ && output_.empty()) return "connection: sends nothing";
   if (drafting_ && input_.empty()) return "connection: a draft without its command line";
+  if (waits_with_line_ && input_.size() < draft_line_)
+    return "connection: a call with its data and without its line";
   if (drafting_ && draft_received_ >= draft_total_ + sizeof(draft_end_))
     return "connection: a draft is complete and not committed";
   return std::nullopt;

@@ -18,7 +18,8 @@
 //  4. A request that another node answers does not hold up those behind it: as long as its reply is
 //     owed, theirs are put behind it in the ReplyQueue, and requests are received and executed.
 //  5. While a value is drafted, the input buffer holds exactly its command line, which is parsed
-//     again at the end: the connection itself keeps nothing of a command.
+//     again at the end: the connection itself keeps nothing of a command. If a script waits then,
+//     the line stays at the front until it has finished.
 //
 // What it is not: it knows no verb but those that have a data block. At most 256 bytes (asserted).
 
@@ -58,6 +59,8 @@ class Connection final : public io::StreamEvents {
   void drain();
   /// The method that this connection waited for has ended: its request is executed again.
   void call_finished();
+  /// The key that this connection waited for has come from its old owner.
+  void settled();
   /// Another node's reply is here, and nothing is owed before it.
   void reply_arrived();
   /// Requires that a reply is owed.
@@ -131,8 +134,14 @@ class Connection final : public io::StreamEvents {
   void hold_back(const OutputBuffer::Mark& mark, std::uint32_t group);
   /// Moves what is owed no more into the output. True: something was.
   bool say_replies();
-  /// Has another node answer, if the command is not for this one. False: it is.
-  bool route(const proto::Command& command, Bytes data);
+  enum class Routed : std::uint8_t {
+    here,      ///< it is this node's: execute it
+    answered,  ///< another node will answer it, or this one has refused it
+    wait,      ///< it is this node's, once its old owner has told what it had
+  };
+  [[nodiscard]] Routed route(const proto::Command& command, Bytes data);
+  /// Says that this node may not change what it owns.
+  void forbid(const proto::Command& command);
   /// The same for a value that has arrived in parts, whose draft is given up then.
   bool route_draft(const proto::Command& command);
   /// The value was refused: where another node owns the key, that forgets the old one.
@@ -180,6 +189,7 @@ class Connection final : public io::StreamEvents {
   bool waiting_turn_ : 1 = false;
   bool waits_for_call_ : 1 = false;   ///< the request at the front has called a method that waits
   bool received_early_ : 1 = false;   ///< the outstanding receive was begun with that, or owing
+  bool waits_with_line_ : 1 = false;  ///< that has its data; only the line is at the front
   bool closing_ : 1 = false;          ///< close() was called on the stream
   bool close_when_sent_ : 1 = false;  ///< no further request is executed
   bool authenticated_ : 1 = false;

@@ -13,6 +13,7 @@
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/node/connection.h"
+#include "cacheismo/node/routing.h"
 #include "cacheismo/proto/replies.h"
 
 namespace cacheismo::node {
@@ -113,6 +114,7 @@ void Connection::finish_draft() {
   const proto::Parsed parsed = node.parser.parse(input_.bytes());
   CHECK(parsed.kind == proto::Parsed::Kind::command);
   const proto::Command& command = node.parser.command();
+  node.hop = Routing::hop_of(command);
   CHECK_EQ(command.data_bytes, std::uint64_t{draft_total_});
   drafting_ = false;
   if (budget_ > 0) --budget_;
@@ -120,13 +122,19 @@ void Connection::finish_draft() {
   const bool owing = owes();
   const OutputBuffer::Mark mark = output_.mark();
   bool refused = false;
+  After after = After::go_on;
   if (draft_end_[0] != '\r' || draft_end_[1] != '\n') {
     node.store.abandon(draft_);
     refused = dispatcher.bad_chunk(command, output_);
   } else if (!route_draft(command)) {
-    dispatcher.commit(command, draft_, output_);
+    after = dispatcher.commit(command, draft_, output_);
   }
   if (owing) hold_back(mark, 0);
+  if (after == After::waiting) {
+    waits_for_call_ = waits_with_line_ = true;
+    partial_ = false;
+    return;
+  }
   if (refused) forget_at_owner(command);
   input_.clear(node.inputs);
 }

@@ -13,6 +13,7 @@
 #include "cacheismo/node/connection.h"
 #include "cacheismo/node/connection_table.h"
 #include "cacheismo/node/lookahead.h"
+#include "cacheismo/node/routing.h"
 #include "cacheismo/proto/replies.h"
 
 namespace cacheismo::node {
@@ -52,7 +53,9 @@ void Connection::run(Bytes leased) {
     if (drafting_) {
       feed_draft(leased);
       if (drafting_) return;
-      continue;
+      if (!waits_for_call_) continue;
+      if (!leased.empty()) keep(leased);
+      return;
     }
     if (input_.empty()) {
       const Consumed done = consume(leased);
@@ -213,6 +216,9 @@ std::size_t Connection::step(Bytes in, Stop& why) {
 
 std::size_t Connection::step_command(Bytes in, const Parsed& parsed, Stop& why) {
   const Command& command = node_->parser.command();
+  node_->hop = Routing::hop_of(command);
+  // One connection of another node stands for many clients.
+  if (node_->hop) ++budget_;
   Dispatcher dispatcher(*node_);
   const lua::Method* script = nullptr;
   if (is_multi_get(command.verb)) script = dispatcher.taken_over(command.verb);
@@ -238,7 +244,14 @@ std::size_t Connection::step_command(Bytes in, const Parsed& parsed, Stop& why) 
     why = Stop::wait;
     return 0;
   }
-  if (node_->routing != nullptr && route(command, {})) return parsed.consumed;
+  switch (route(command, {})) {
+    case Routed::here: break;
+    case Routed::answered: return parsed.consumed;
+    case Routed::wait:
+      ++budget_;
+      why = Stop::wait;
+      return 0;
+  }
   switch (dispatcher.execute(command, !output_.empty(), output_, report_)) {
     case After::go_on:
     case After::report: break;
@@ -277,14 +290,19 @@ std::size_t Connection::step_keys(Bytes keys, std::size_t line_left, Stop& why) 
 std::size_t Connection::step_value(Bytes in, const Parsed& parsed, Stop& why) {
   const Command& command = node_->parser.command();
   Dispatcher dispatcher(*node_);
+  if (waits_with_line_) {
+    waits_with_line_ = false;
+    dispatcher.finish_put(command, output_);
+    return parsed.consumed;
+  }
   const std::uint64_t whole = parsed.consumed + command.data_bytes + line_end.size();
   if (whole <= in.size()) {
     const auto length = static_cast<std::size_t>(command.data_bytes);
     const Bytes value = in.substr(parsed.consumed, length);
     if (in.substr(parsed.consumed + length, line_end.size()) == line_end) {
-      if (node_->routing != nullptr && route(command, value)) {
-        // another node has it
-      } else if (dispatcher.put(command, value, output_) == After::waiting) {
+      const Routed routed = route(command, value);
+      if (routed == Routed::answered) return static_cast<std::size_t>(whole);
+      if (routed == Routed::wait || dispatcher.put(command, value, output_) == After::waiting) {
         waits_for_call_ = true;
         ++budget_;
         why = Stop::wait;
@@ -303,6 +321,12 @@ std::size_t Connection::step_value(Bytes in, const Parsed& parsed, Stop& why) {
       why = Stop::need_more;
       return 0;
     }
+    // A value that arrives in parts cannot wait when it is whole, so that its key is settled first.
+    if (node_->routing != nullptr && !node_->routing->settle(command, slot_)) {
+      waits_for_call_ = true;
+      why = Stop::wait;
+      return 0;
+    }
     const Result<store::Draft, Outcome> draft = dispatcher.begin(command);
     if (!draft) {
       --budget_;
@@ -319,62 +343,6 @@ std::size_t Connection::step_value(Bytes in, const Parsed& parsed, Stop& why) {
   }
   why = Stop::need_more;
   return 0;
-}
-
-// ---- Logging in ---------------------------------------------------------------------------------
-
-/// Before the login only `set` is understood; its data block is "user password".
-std::size_t Connection::step_login(Bytes in, Stop& why) {
-  const std::size_t newline = in.find('\n');
-  const Parsed parsed = node_->parser.parse(in);
-  if (newline == Bytes::npos) {
-    need_ = 0;
-    if (parsed.kind == Parsed::Kind::hang_up || in.size() > limits::line_bytes_max) {
-      close_when_sent_ = true;
-      why = Stop::wait;
-      return in.size();
-    }
-    why = Stop::need_more;
-    return 0;
-  }
-  const Command& command = node_->parser.command();
-  if (parsed.kind != Parsed::Kind::command || command.verb != Verb::set) {
-    --budget_;
-    output_.append(replies::unauthenticated);
-    return newline + 1;
-  }
-  const std::uint64_t whole = parsed.consumed + command.data_bytes + line_end.size();
-  if (command.data_bytes > limits::auth_token_bytes_max) {
-    --budget_;
-    output_.append(replies::auth_too_long);
-    swallow_ = command.data_bytes + line_end.size();
-    return parsed.consumed;
-  }
-  if (in.size() < whole) {
-    need_ = whole;
-    why = Stop::need_more;
-    return 0;
-  }
-  --budget_;
-  ++node_->counters.auth_cmds;
-  const Bytes block = in.substr(parsed.consumed, static_cast<std::size_t>(command.data_bytes) + 2);
-  Authenticator::Verdict verdict = Authenticator::Verdict::malformed;
-  if (block.ends_with(line_end)) verdict = node_->auth.check(block.substr(0, block.size() - 2));
-  switch (verdict) {
-    case Authenticator::Verdict::accepted:
-      authenticated_ = true;
-      output_.append(replies::stored);
-      break;
-    case Authenticator::Verdict::refused:
-      ++node_->counters.auth_errors;
-      output_.append(replies::bad_credentials);
-      break;
-    case Authenticator::Verdict::malformed:
-      ++node_->counters.auth_errors;
-      output_.append(block.ends_with(line_end) ? replies::bad_auth_format : replies::bad_auth_line);
-      break;
-  }
-  return static_cast<std::size_t>(whole);
 }
 
 }  // namespace cacheismo::node

@@ -80,33 +80,57 @@ void Connection::reply_arrived() {
 
 // ---- Commands that name one key -----------------------------------------------------------------
 
-bool Connection::route(const Command& command, Bytes data) {
+Connection::Routed Connection::route(const Command& command, Bytes data) {
+  if (node_->routing == nullptr) return Routed::here;
   if (command.verb == Verb::flush_all) {
-    if (node_->config.flush_enabled) flush_everywhere(command);
-    return node_->config.flush_enabled;
+    if (!node_->config.flush_enabled) return Routed::here;
+    if (node_->routing->forbids_writes()) {
+      forbid(command);
+    } else {
+      flush_everywhere(command);
+    }
+    return Routed::answered;
   }
   // A script that has taken a command over decides by itself whom it asks.
   if (!names_one_key(command.verb) || Dispatcher(*node_).taken_over(command.verb) != nullptr)
-    return false;
+    return Routed::here;
   Routing& routing = *node_->routing;
   const Routing::Place place = routing.place(command);
   switch (place.is) {
-    case Routing::Place::Is::here: return false;
-    case Routing::Place::Is::wrong: output_.append(routing.wrong_owner()); return true;
+    case Routing::Place::Is::here:
+      if (routing.forbids(place, command)) {
+        forbid(command);
+        return Routed::answered;
+      }
+      if (routing.settle(command, slot_)) return Routed::here;
+      waits_for_call_ = true;
+      return Routed::wait;
+    case Routing::Place::Is::wrong: output_.append(routing.wrong_owner()); return Routed::answered;
     case Routing::Place::Is::elsewhere: break;
   }
   routing.forward(reply_queue(), slot_, place.member, command, data);
-  return true;
+  return Routed::answered;
+}
+
+void Connection::settled() {
+  waits_for_call_ = false;
+  reply_arrived();
+}
+
+void Connection::forbid(const Command& command) {
+  if (!command.noreply) output_.append(Routing::forbidden);
 }
 
 bool Connection::route_draft(const Command& command) {
-  if (node_->routing == nullptr || node_->routing->place(command).is == Routing::Place::Is::here)
+  if (node_->routing == nullptr) return false;
+  const Routing::Place place = node_->routing->place(command);
+  if (place.is == Routing::Place::Is::here && !node_->routing->forbids(place, command))
     return false;
   // The draft has shown that the value is not too long; its bytes go to the owner.
   Dispatcher dispatcher(*node_);
   if (dispatcher.taken_over(command.verb) != nullptr) return false;
   const std::string data = dispatcher.take_data(command, draft_);
-  CHECK(route(command, data));
+  CHECK(route(command, data) == Routed::answered);
   return true;
 }
 
@@ -146,10 +170,25 @@ bool Connection::look_up_routed(Bytes key, Stop& why, bool& ended) {
     node_->routing->forward_get(queue, slot_, place.member, key, how, multiget_group_);
     return true;
   }
+  if (!node_->routing->settle(key, slot_)) {
+    waits_for_call_ = true;
+    why = Stop::wait;
+    return false;
+  }
   MultiGet one = multiget_;
   one.ends = false;
   const bool owing = owes();
   const OutputBuffer::Mark mark = output_.mark();
+  if (node_->routing->forbids_get(place, key, multiget_.touch)) {
+    if (!output_.reply_room()) {
+      why = Stop::wait;
+      return false;
+    }
+    output_.append(Routing::forbidden);
+    if (owing) hold_back(mark, multiget_group_);
+    ended = true;
+    return false;
+  }
   const MultiGetStep done = dispatcher.multi_get(one, key, output_);
   if (owing) hold_back(mark, multiget_group_);
   switch (done.why) {

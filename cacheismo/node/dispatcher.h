@@ -70,8 +70,10 @@ class Dispatcher {
   [[nodiscard]] After put(const proto::Command& command, Bytes value, OutputBuffer& out);
   /// Starts a value that arrives in parts. Requires command.data_bytes > 0.
   [[nodiscard]] Result<store::Draft, store::Outcome> begin(const proto::Command& command);
-  /// Ends it with the same reply as put().
-  void commit(const proto::Command& command, store::Draft draft, OutputBuffer& out);
+  /// Ends it with the same reply as put(): go_on or waiting. Then the data block is the call's, and
+  /// finish_put() ends the command when that has finished.
+  [[nodiscard]] After commit(const proto::Command& command, store::Draft draft, OutputBuffer& out);
+  void finish_put(const proto::Command& command, OutputBuffer& out);
   /// The value cannot be stored; its data block is for the caller to swallow. `why`: too_large or
   /// no_memory.
   void refuse(const proto::Command& command, store::Outcome why, OutputBuffer& out);
@@ -134,9 +136,9 @@ class Dispatcher {
   [[nodiscard]] lua::Answer call(const lua::Method& method, Bytes rest, std::optional<Bytes> data,
                                  const lua::Caller& caller = {});
   /// What the other node that has sent a meta command says of whoever waits for it.
-  [[nodiscard]] lua::Caller caller_of(const proto::Command& command) const;
-  /// A key of `cluster:`, `rest` what follows that.
-  [[nodiscard]] lua::Answer call_cluster(Bytes rest);
+  [[nodiscard]] lua::Caller peer_caller() const;
+  /// A key of `cluster:`, `rest` what follows that; `data` of an ms or set.
+  [[nodiscard]] lua::Answer call_cluster(Bytes rest, std::optional<Bytes> data);
   /// Requires reply_room(). True: go on with the next key; else `why` says what is next.
   bool virtual_get(const MultiGet& how, Bytes key, const lua::Method& method, Bytes rest,
                    OutputBuffer& out, MultiGetStep::Why& why);
@@ -144,18 +146,25 @@ class Dispatcher {
                                        Bytes rest, OutputBuffer& out);
   [[nodiscard]] After virtual_put(const proto::Command& command, const lua::Method& method,
                                   Bytes rest, Bytes data, OutputBuffer& out);
+  void reply_virtual_put(const proto::Command& command, const lua::Answer& answer,
+                         OutputBuffer& out);
   /// The method that a set or ms calls; null for other storage commands and ordinary keys.
   [[nodiscard]] const lua::Method* method_of_put(const proto::Command& command, Bytes& rest) const;
-  void virtual_commit(const proto::Command& command, const lua::Method& method, Bytes rest,
-                      store::Draft draft, OutputBuffer& out);
   /// Text that goes to the client as it is.
   void append_raw(Bytes text, OutputBuffer& out);
   void append_text(Bytes text, OutputBuffer& out);
   void append_error(Bytes text, OutputBuffer& out);
 
+  // transfer_commands.cc
+  /// An mg of the Transfer; requires that it reads() the command.
+  void transfer_get(const proto::Command& command, OutputBuffer& out);
+  /// Whether a storage command is the Transfer's.
+  [[nodiscard]] bool is_transfer(const proto::Command& command) const;
+  void transfer_put(const proto::Command& command, Bytes data, OutputBuffer& out);
+
   // taken_over.cc
-  void commit_taken_over(const proto::Command& command, const lua::Method& script,
-                         store::Draft draft, OutputBuffer& out);
+  void reply_taken_over(const proto::Command& command, const lua::Answer& answer,
+                        OutputBuffer& out);
   void count_taken_over(const proto::Command& command, Bytes reply);
   void count_taken_over_get(const proto::Command& command, Bytes reply);
 

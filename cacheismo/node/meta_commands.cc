@@ -4,7 +4,7 @@
 // `q` hides the ordinary success (mg: the miss); failures and errors still appear.
 
 #include "cacheismo/node/dispatcher.h"
-#include "cacheismo/node/routing.h"
+#include "cacheismo/node/transfer.h"
 #include "cacheismo/proto/replies.h"
 #include "cacheismo/proto/reply_format.h"
 
@@ -91,13 +91,15 @@ void Dispatcher::reply_meta_put(const Command& command, store::PutResult& result
 
 After Dispatcher::meta_get(const Command& command, OutputBuffer& out) {
   const Meta& meta = command.meta;
+  if (meta.has('P') && node_.transfer->reads(command)) {
+    transfer_get(command, out);
+    return After::go_on;
+  }
   if (Bytes rest; const lua::Method* method = method_of(command.key, rest)) [[unlikely]]
     return virtual_meta_get(command, *method, rest, out);
-  if (node_.routing != nullptr) {
-    if (const auto hop = Routing::hop_of(command); hop && hop->plain) {
-      plain_get(command, out);
-      return After::go_on;
-    }
+  if (node_.hop && node_.hop->plain) {
+    plain_get(command, out);
+    return After::go_on;
   }
   store::MetaGetRule rule;
   rule.bump = !meta.has('u');

@@ -6,10 +6,13 @@
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
 #include "cacheismo/node/connection_table.h"
+#include "cacheismo/node/node_impl.h"
 #include "cacheismo/node/node_state.h"
 #include "cacheismo/node/peers.h"
+#include "cacheismo/node/replicas.h"
 #include "cacheismo/node/routing.h"
 #include "cacheismo/node/scripts.h"
+#include "cacheismo/node/transfer.h"
 #include "cacheismo/proto/replies.h"
 
 namespace cacheismo::node {
@@ -21,64 +24,7 @@ constexpr Duration accept_pause = std::chrono::milliseconds(10);
 /// Connections over the limit that may be told so at the same time; above, they are just closed.
 constexpr std::uint32_t turned_away_max = 64;
 
-struct Listener {
-  io::ListenerId id;
-  io::Address address;
-  bool accepting = false;  ///< an accept is outstanding
-  bool open = true;
-};
-
 }  // namespace
-
-class Node::Impl final : public io::ListenerEvents, public io::TimerEvents {
- public:
-  Impl(const Config& config, io::Io& io, Log& log, std::span<char> arena,
-       std::span<char> script_heap)
-      : state_(config, io, log, arena), table_(config.idle_timeout > Duration::zero()) {
-    state_.connections = &table_;
-    state_.turns = this;
-    if (config.scripts.source != nullptr || config.cluster.source != nullptr)
-      state_.peers = &peers_.emplace(state_);
-    if (config.cluster.source != nullptr) state_.routing = &routing_.emplace(state_, *peers_);
-    if (config.scripts.source != nullptr) state_.scripts = &scripts_.emplace(state_, script_heap);
-  }
-  ~Impl() {
-    if (!listeners_.empty()) CHECK(stopped());
-  }
-
-  Result<void, std::string> start();
-  void stop(Stop how);
-  [[nodiscard]] bool stopped() const;
-  [[nodiscard]] std::optional<std::string> audit() const;
-
-  void on_accepted(io::ListenerId listener, Result<io::Accepted, io::Error> result) override;
-  void on_timer(io::TimerId timer) override;
-
-  [[nodiscard]] NodeState& state() { return state_; }
-  [[nodiscard]] const std::vector<Listener>& listeners() const { return listeners_; }
-
- private:
-  void accept(Listener& listener);
-  void welcome(io::StreamId stream);
-  void pause_accepting(io::Error error);
-  void resume_accepting();
-  void take_turns();
-  void tick();
-  void close_idle();
-  bool cut_slowest_reader();
-  void flush_watchers();
-
-  NodeState state_;
-  ConnectionTable table_;
-  std::optional<Peers> peers_;
-  std::optional<Routing> routing_;
-  std::optional<Scripts> scripts_;
-  std::vector<Listener> listeners_;
-  std::vector<std::uint32_t> turns_;  ///< scratch of take_turns()
-  io::TimerId tick_timer_;
-  io::TimerId accept_timer_;
-  MonotonicTime paused_since_;
-};
 
 // ---- Start and stop -----------------------------------------------------------------------------
 
@@ -97,7 +43,7 @@ Result<void, std::string> Node::Impl::start() {
   if (state_.scripts != nullptr) {
     if (auto loaded = state_.scripts->load(); !loaded) return failure("scripts: " + loaded.error());
   }
-  if (state_.routing != nullptr) {
+  if (state_.routing != nullptr && !ring_source()->speaks()) {
     if (auto loaded = state_.routing->load(); !loaded) return failure("ring: " + loaded.error());
   }
   for (const io::Address& address : state_.config.listen) {
@@ -110,16 +56,45 @@ Result<void, std::string> Node::Impl::start() {
     }
     listeners_.push_back({*listener, io.local_address(*listener)});
   }
-  for (Listener& listener : listeners_) {
-    accept(listener);
+  for (const Listener& listener : listeners_)
     state_.log.write(Level::debug, "listening", "address=" + io::to_string(listener.address));
-  }
-  state_.accepting = true;
   tick_timer_ = io.set_timer(io.now().monotonic + limits::upkeep_interval, *this);
+  serve();
+  if (ring_source() != nullptr && ring_source()->speaks()) {
+    CHECK(!listeners_.empty());
+    ring_source()->attach(io, state_.log, listeners_.front().address, *this);
+  }
   return {};
 }
 
+/// Begins to accept. Clients wait in the listeners' queues until it is known who owns what.
+void Node::Impl::serve() {
+  if (serving_ || state_.draining || (state_.routing != nullptr && !state_.routing->has_ring()))
+    return;
+  serving_ = true;
+  for (Listener& listener : listeners_) accept(listener);
+  state_.accepting = true;
+}
+
+void Node::Impl::on_ring_changed() {
+  state_.begin_event();
+  if (state_.routing->load()) serve();
+}
+
+/// A node that leaves serves until the others know, or the source has given up telling them.
 void Node::Impl::stop(Stop how) {
+  if (RingSource* const source = ring_source(); source != nullptr && source->attached()) {
+    source->detach(how == Stop::graceful);
+    if (how == Stop::graceful && !state_.draining) return;
+  }
+  drain(how);
+}
+
+void Node::Impl::on_ring_left() {
+  if (!state_.draining) drain(Stop::graceful);
+}
+
+void Node::Impl::drain(Stop how) {
   state_.begin_event();
   if (!state_.draining) {
     state_.draining = true;
@@ -147,6 +122,7 @@ void Node::Impl::stop(Stop how) {
 bool Node::Impl::stopped() const {
   if (!state_.draining || table_.open() > 0 || state_.turn_timer != io::TimerId{}) return false;
   if (state_.peers != nullptr && !state_.peers->stopped()) return false;
+  if (ring_source() != nullptr && ring_source()->attached()) return false;
   return std::none_of(listeners_.begin(), listeners_.end(),
                       [](const Listener& listener) { return listener.accepting; });
 }
@@ -242,7 +218,9 @@ void Node::Impl::tick() {
   flush_watchers();
   bool busy = state_.store.maintain({.items = limits::upkeep_items}, state_.now);
   busy |= cut_slowest_reader();
-  if (state_.routing != nullptr) state_.routing->refresh_if_due();
+  if (state_.routing != nullptr) busy |= state_.routing->work();
+  transfer_.forget_if_due();
+  serve();
   if (state_.scripts != nullptr) busy |= state_.scripts->maintain();
   tick_timer_ = state_.io.set_timer(
       state_.io.now().monotonic + (busy ? limits::busy_upkeep_interval : limits::upkeep_interval),
@@ -296,6 +274,9 @@ std::optional<std::string> Node::Impl::audit() const {
   }
   if (peers_) {
     if (auto broken = peers_->audit()) return broken;
+  }
+  if (replicas_) {
+    if (auto broken = replicas_->audit()) return broken;
   }
   if (routing_) {
     if (auto broken = routing_->audit()) return broken;
@@ -351,7 +332,6 @@ Result<void, std::string> Node::reload_ring() {
 void Node::replace_credentials(std::vector<Credential> credentials) {
   impl_->state().auth.replace(std::move(credentials));
 }
-
 std::optional<std::string> Node::audit() const { return impl_->audit(); }
 
 }  // namespace cacheismo::node

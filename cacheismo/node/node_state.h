@@ -1,6 +1,6 @@
 // NodeState: what all connections of one node share. Composition only, no behaviour of its own.
 //
-// One thread, one event at a time: `now` and `caller` are true for the event that is running.
+// One thread, one event at a time: `now`, `caller` and `hop` are true for what is running.
 
 #ifndef CACHEISMO_NODE_NODE_STATE_H_
 #define CACHEISMO_NODE_NODE_STATE_H_
@@ -10,6 +10,8 @@
 #include <span>
 
 #include "cacheismo/base/bytes.h"
+#include "cacheismo/base/prng.h"
+#include "cacheismo/cluster/hop.h"
 #include "cacheismo/io/io.h"
 #include "cacheismo/node/auth.h"
 #include "cacheismo/node/clock.h"
@@ -28,8 +30,19 @@ namespace cacheismo::node {
 
 class ConnectionTable;
 class Peers;
+class Replicas;
 class Routing;
 class Scripts;
+class Transfer;
+
+/// Where the CAS values of a node begin, less one. A node alone counts from 1, as memcached does:
+/// its clients see it go. In a cluster they do not, since another node answers them; so each life
+/// of a node begins somewhere else, for a value of an earlier life, or of another owner, to mean
+/// nothing to it. Of two lives with 10^9 writes each, one in 70,000 pairs overlaps at all. Below
+/// 2^47, so that 10^14 writes later a value still fits the 6 bytes of an item (store/item.h).
+[[nodiscard]] inline std::uint64_t first_cas(const Config& config, Prng& chance) {
+  return config.cluster.source == nullptr ? 0 : chance.below(1ull << 47);
+}
 
 struct NodeState {
   NodeState(const Config& the_config, io::Io& the_io, Log& the_log, std::span<char> arena)
@@ -41,7 +54,8 @@ struct NodeState {
         store(arena, {.limit_bytes = the_config.memory_bytes,
                       .item_bytes_max = the_config.item_bytes_max,
                       .hash_seed = the_io.random().next(),
-                      .evict = the_config.evict}),
+                      .evict = the_config.evict,
+                      .last_cas = first_cas(the_config, the_io.random())}),
         auth(the_config.credentials),
         prefixes(the_config.prefix_delimiter, the_config.prefix_stats) {}
 
@@ -59,6 +73,8 @@ struct NodeState {
   Log& log;
   Clock clock;
   store::Seconds now;
+  /// What another node says of the meta command that is running; nullopt: a client has sent it.
+  std::optional<cluster::Hop> hop;
   std::uint32_t caller = 0;  ///< slot of the connection whose request is running
   store::Store store;
   proto::RequestParser parser;
@@ -72,6 +88,8 @@ struct NodeState {
   Scripts* scripts = nullptr;        ///< null: no key is virtual
   Peers* peers = nullptr;            ///< null: nothing here speaks to another node
   Routing* routing = nullptr;        ///< null: every key is answered here
+  Replicas* replicas = nullptr;      ///< not null where peers is not
+  Transfer* transfer = nullptr;      ///< never null while the node runs
   io::TimerEvents* turns = nullptr;  ///< takes the queued turns when turn_timer fires
   io::TimerId turn_timer;            ///< 0: no turn is queued
   bool draining = false;             ///< stop() was called

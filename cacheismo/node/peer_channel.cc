@@ -24,9 +24,12 @@ void Peers::Channel::settle() {
   peers_.plan_wakeup(due());
 }
 
+/// Requests that one send may offer. More are in the next one.
+constexpr std::size_t requests_per_send_max = 1024;
+
 /// Offers everything in one send: short requests copied together, long ones where they are.
 void Peers::Channel::send() {
-  std::array<Bytes, limits::peer_calls_max> requests;
+  std::array<Bytes, requests_per_send_max> requests;
   const std::size_t count = link_.output(requests);
   if (count == 0) return;
   std::size_t room = 0;

@@ -70,6 +70,7 @@ std::uint32_t Peers::next_opaque() {
 Result<std::uint64_t, Failure> Peers::submit(const io::Address& to, PeerRequest request,
                                              PeerReplies& to_whom) {
   if (stopping_) return failure(Failure::cancelled);
+  if (to.host.empty()) return failure(Failure::refused);
   Peer* const peer = find_or_make(to);
   if (peer == nullptr) return failure(Failure::overload);
   const bool bulk = request.lane == Lane::brief && request.bytes.size() > limits::peer_bulk_bytes;

@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -102,7 +103,8 @@ class Peers final : public io::TimerEvents {
 
   /// Queues a request for the node at `to`, and connects to it if need be; the call's id, never 0.
   /// overload, refused (it failed too often and is left alone for now), timeout (the deadline has
-  /// passed), cancelled (after stop()); then nothing is delivered.
+  /// passed), cancelled (after stop()); then nothing is delivered. An address without a host is one
+  /// that nobody knows at present: refused.
   [[nodiscard]] Result<std::uint64_t, cluster::Failure> submit(const io::Address& to,
                                                                PeerRequest request,
                                                                PeerReplies& to_whom);
@@ -147,8 +149,9 @@ class Peers final : public io::TimerEvents {
 
   NodeState& node_;
   std::map<io::Address, std::unique_ptr<Peer>, Less> peers_;
-  std::vector<std::unique_ptr<Peer>> forgotten_;      ///< until their streams are closed
-  std::unordered_map<std::uint64_t, Pending> calls_;  ///< never iterated in order
+  std::vector<std::unique_ptr<Peer>> forgotten_;  ///< until their streams are closed
+  std::pmr::unsynchronized_pool_resource pool_;
+  std::pmr::unordered_map<std::uint64_t, Pending> calls_{&pool_};  ///< never iterated in order
   std::vector<Channel*> touched_;
   std::uint64_t last_call_ = 0;
   std::uint32_t last_opaque_ = 0;

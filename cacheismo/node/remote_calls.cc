@@ -6,8 +6,10 @@
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
+#include "cacheismo/lua/host.h"
 #include "cacheismo/node/node_state.h"
 #include "cacheismo/node/remote_wire.h"
+#include "cacheismo/node/replicas.h"
 #include "cacheismo/node/routing.h"
 #include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/decimal.h"
@@ -167,15 +169,16 @@ bool RemoteCalls::start(std::uint32_t slot, const RemoteWait& asked) {
       ++wait.open;
     }
   }
-  return wait.open > 0;
+  return !wait.ended();
 }
 
 /// Takes back what has no reply yet.
 void RemoteCalls::withdraw(Wait& wait) {
-  for (const std::uint64_t call : wait.calls) {
+  for (std::size_t i = 0; i < wait.calls.size(); ++i) {
+    const std::uint64_t call = wait.calls[i];
     if (call == 0) continue;
     calls_.erase(call);
-    node_.peers->cancel(call);
+    if (!wait.asked->requests[i].to_the_end) node_.peers->cancel(call);
   }
   bytes_ -= wait.bytes;
 }
@@ -220,13 +223,22 @@ void RemoteCalls::finish(std::uint64_t call, RemoteReply reply) {
   if (wait.ended()) waiter_.on_remote_replies(place.slot);
 }
 
+const RemoteRequest* RemoteCalls::request_of(std::uint64_t call) const {
+  const auto found = calls_.find(call);
+  if (found == calls_.end()) return nullptr;
+  const Place place = found->second;
+  return &waits_.at(place.slot).asked->requests[place.index];
+}
+
 void RemoteCalls::on_peer_reply(std::uint64_t call, const proto::ReplyPart& reply) {
-  const Place place = calls_.at(call);
-  const RemoteRequest& request = waits_.at(place.slot).asked->requests[place.index];
-  finish(call, remote_reply(request, reply));
+  const RemoteRequest* request = request_of(call);
+  if (request == nullptr) return;  // it goes to the end, and its wait has ended
+  if (reply.is_error() && request->key == lua::Host::replica_key) node_.replicas->saw(reply.text);
+  finish(call, remote_reply(*request, reply));
 }
 
 void RemoteCalls::on_peer_failure(std::uint64_t call, cluster::Failure failure, bool sent) {
+  if (request_of(call) == nullptr) return;
   const bool stopping = failure == cluster::Failure::cancelled;
   finish(call, failed(code_of(failure), sent, stopping ? "this node is stopping" : ""));
 }

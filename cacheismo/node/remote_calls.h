@@ -8,7 +8,8 @@
 //
 //  1. Each wait that start() took ends once: by on_remote_replies() and take(), or by cancel(). It
 //     does so at its deadline at the latest, because Peers fails what is late.
-//  2. When it ends, nothing of it is left at Peers: what has no reply then was `cancelled`.
+//  2. When it ends, nothing of it is left at Peers: what has no reply then was `cancelled`, but for
+//     requests that go to the end. Those nobody hears any more.
 //  3. All waits together hold at most limits::remote_bytes_max; above, requests and replies fail
 //     with `overload`.
 //
@@ -85,6 +86,8 @@ class RemoteCalls final : public PeerReplies {
   /// nullopt: it was sent, and calls[index] is set.
   [[nodiscard]] std::optional<lua::RemoteReply> submit(Wait& wait, std::uint32_t slot,
                                                        std::uint32_t index, MonotonicTime deadline);
+  /// The request of a call; null: its wait has ended.
+  [[nodiscard]] const lua::RemoteRequest* request_of(std::uint64_t call) const;
   void finish(std::uint64_t call, lua::RemoteReply reply);
   void withdraw(Wait& wait);
 

@@ -23,16 +23,18 @@
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
 #include "cacheismo/cluster/forward.h"
+#include "cacheismo/node/peers.h"
 
 namespace cacheismo::node {
 
 /// One reply, owed or ready.
 struct OwedReply {
   cluster::Forward forward;
-  std::string request;      ///< to ask again; empty: too long to be kept
+  std::string request;      ///< to ask again; empty: too long to be kept, or a get
   std::string member;       ///< who was asked
   std::uint64_t call = 0;   ///< of Peers, while it is owed
   std::uint32_t group = 0;  ///< 0: a request of its own
+  Lane lane = Lane::brief;
   bool ready = false;
   bool error = false;    ///< `text` is an error line
   bool retried = false;  ///< it was asked again once
@@ -55,8 +57,10 @@ class ReplyQueue {
     return group != 0 && group == silenced_;
   }
 
-  /// A reply that is owed. Returns its number, to be found again with at().
+  /// A reply that is owed, or an error that is ready at once. Returns its number, to be found again
+  /// with at().
   std::uint64_t owe(OwedReply reply) {
+    held_bytes_ += reply.text.size();
     replies_.push_back(std::move(reply));
     return first_ + replies_.size() - 1;
   }

@@ -47,6 +47,19 @@ TEST_F(ReplyQueueTest, WhatArrivesLateHoldsUpWhatComesBehindIt) {
   EXPECT_TRUE(queue_.empty());
 }
 
+TEST_F(ReplyQueueTest, AnErrorThatIsReadyAtOnceIsHeldAsAnyText) {
+  const std::uint64_t first = owe();
+  OwedReply refused;
+  refused.ready = refused.error = true;
+  refused.text = std::string(limits::owed_reply_bytes_max, 'e');
+  queue_.owe(refused);
+  EXPECT_TRUE(queue_.full());
+  EXPECT_EQ(queue_.audit(), std::nullopt);
+  queue_.arrived(first, "a", false);
+  EXPECT_EQ(say(), "a" + refused.text);
+  EXPECT_FALSE(queue_.full());
+}
+
 TEST_F(ReplyQueueTest, NumbersStayTrueAfterRepliesHaveLeft) {
   EXPECT_TRUE(queue_.arrived(owe(), "a", false));
   const std::uint64_t second = owe();

@@ -8,6 +8,7 @@
 #include "cacheismo/node/connection_table.h"
 #include "cacheismo/node/node_state.h"
 #include "cacheismo/node/peers.h"
+#include "cacheismo/node/replicas.h"
 #include "cacheismo/node/routing.h"
 #include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
@@ -182,6 +183,25 @@ void append_routing(const Routing& routing, OutputBuffer& out) {
                   routing.ring().members().size(), counters.forwarded, counters.answered,
                   counters.failed, counters.retried, counters.wrong_owner_sent,
                   counters.wrong_owner_received, counters.rings_taken, counters.rings_refused));
+  const HandoverCounters& moved = routing.handover().counters();
+  out.append(
+      fmt::format("STAT handover_open {}\r\nSTAT handover_active {}\r\nSTAT handover_taken {}\r\n"
+                  "STAT handover_taken_empty {}\r\nSTAT handover_take_failed {}\r\n"
+                  "STAT handover_given {}\r\nSTAT handover_give_failed {}\r\n"
+                  "STAT handover_received {}\r\nSTAT handover_received_late {}\r\n"
+                  "STAT handover_dropped {}\r\n",
+                  routing.history().open() ? 1 : 0, routing.handover().active() ? 1 : 0,
+                  moved.taken, moved.taken_empty, moved.take_failed, moved.given, moved.give_failed,
+                  moved.received, moved.received_late, moved.dropped));
+}
+
+void append_replicas(const Replicas& replicas, OutputBuffer& out) {
+  const ReplicaCounters& counters = replicas.counters();
+  out.append(
+      fmt::format("STAT replicas_sent {}\r\nSTAT replicas_taken {}\r\nSTAT replicas_older {}\r\n"
+                  "STAT replicas_refused {}\r\nSTAT replica_versions {}\r\n",
+                  counters.packed, counters.taken, counters.older, counters.refused,
+                  replicas.versions().size()));
 }
 
 void append_peer(const PeerStats& peer, OutputBuffer& out) {
@@ -206,6 +226,7 @@ void append_peer(const PeerStats& peer, OutputBuffer& out) {
 ReportStep continue_cluster(NodeState& node, Report& report, OutputBuffer& out) {
   if (report.cursor == 0) {
     if (node.routing != nullptr) append_routing(*node.routing, out);
+    if (node.replicas != nullptr) append_replicas(*node.replicas, out);
     report.cursor = 1;
   }
   if (node.peers == nullptr) return ReportStep::ended;

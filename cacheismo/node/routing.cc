@@ -25,26 +25,34 @@ constexpr Bytes wrong_owner_text = "wrong-owner epoch=";
 
 }  // namespace
 
-Routing::Routing(NodeState& node, Peers& peers) : node_(node), peers_(peers) {}
+Routing::Routing(NodeState& node, Peers& peers)
+    : node_(node),
+      peers_(peers),
+      history_(node.config.cluster.node_name,
+               node.config.memory_bytes / handover_memory_share / 32),
+      handover_(node, *this, peers) {}
 
 std::string Routing::wrong_owner() {
   ++counters_.wrong_owner_sent;
-  return fmt::format("SERVER_ERROR {}{}\r\n", wrong_owner_text, ring_->epoch());
+  return fmt::format("SERVER_ERROR {}{}\r\n", wrong_owner_text, ring().epoch());
 }
 
 // ---- Asking -------------------------------------------------------------------------------------
 
-cluster::ForwardOptions Routing::options() {
+cluster::Hop Routing::hop() const {
   const auto timeout_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(node_.config.cluster.timeout).count();
-  return {.opaque = peers_.next_opaque(),
-          .hop = {.hops = 1,
-                  .depth = 0,
-                  .epoch = ring_->epoch(),
-                  .remaining_ms = static_cast<std::uint32_t>(timeout_ms)}};
+  return {.hops = 1,
+          .depth = 0,
+          .epoch = ring().epoch(),
+          .remaining_ms = static_cast<std::uint32_t>(timeout_ms)};
 }
 
-/// Whether what only reads by its command does so by its key, too.
+cluster::ForwardOptions Routing::options() {
+  return {.opaque = peers_.next_opaque(), .hop = hop()};
+}
+
+/// Whether a get of this key changes nothing.
 bool Routing::may_repeat(Bytes key) const {
   if (node_.scripts == nullptr) return true;
   Bytes rest;
@@ -52,12 +60,16 @@ bool Routing::may_repeat(Bytes key) const {
   return method == nullptr || method->kind == lua::Kind::read;
 }
 
-/// A method that may wait must not hold up what others ask of its node.
-Lane Routing::lane_of(Bytes key) const {
+/// What the request for a key is to Peers: over which of its connections it goes, and whether what
+/// only reads by its command does so by its key, too.
+Lane Routing::judge(Bytes key, Forward& forward) const {
   if (node_.scripts == nullptr) return Lane::brief;
   Bytes rest;
   const lua::Method* method = node_.scripts->find(key, rest);
-  return method != nullptr && method->kind == lua::Kind::async ? Lane::waiting : Lane::brief;
+  if (method == nullptr) return Lane::brief;
+  if (method->kind != lua::Kind::read) forward.read_only = false;
+  // A method that may wait must not hold up what others ask of its node.
+  return method->kind == lua::Kind::async ? Lane::waiting : Lane::brief;
 }
 
 void Routing::forward(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member,
@@ -74,7 +86,7 @@ void Routing::forward(ReplyQueue& replies, std::uint32_t connection, std::uint32
     return;
   }
   reply.forward = std::move(*made);
-  reply.forward.read_only = reply.forward.read_only && may_repeat(command.key);
+  reply.lane = judge(command.key, reply.forward);
   ask(replies, connection, member, std::move(request), std::move(reply), how.opaque);
 }
 
@@ -85,7 +97,7 @@ void Routing::forward_get(ReplyQueue& replies, std::uint32_t connection, std::ui
   const cluster::ForwardOptions ask_how = options();
   std::string request;
   reply.forward = cluster::forward_get(key, how, ask_how, request);
-  reply.forward.read_only = reply.forward.read_only && may_repeat(key);
+  reply.lane = judge(key, reply.forward);
   ask(replies, connection, member, std::move(request), std::move(reply), ask_how.opaque);
 }
 
@@ -101,8 +113,8 @@ void Routing::remove(ReplyQueue& replies, std::uint32_t connection, std::uint32_
 void Routing::order_all(ReplyQueue& replies, std::uint32_t connection, Bytes key,
                         std::uint32_t group, bool silent) {
   for (std::uint32_t member = 0; member < addresses_.size(); ++member) {
-    if (self_ && member == *self_) continue;
-    if (ring_->members()[member].state != cluster::MemberState::active) continue;
+    if (self() && member == *self()) continue;
+    if (ring().members()[member].state != cluster::MemberState::active) continue;
     OwedReply reply;
     reply.group = group;
     cluster::ForwardOptions how = options();
@@ -146,13 +158,14 @@ void Routing::ask(ReplyQueue& replies, std::uint32_t connection, std::uint32_t m
                   std::string request, OwedReply reply, std::uint32_t opaque) {
   ++counters_.forwarded;
   retry_tenths_ = std::min(retry_tenths_ + 1, retry_tenths_max);
-  reply.member = ring_->members()[member].name;
-  if (request.size() <= limits::retry_bytes_max) reply.request = request;
+  reply.member = ring().members()[member].name;
+  // A get is written anew if need be; most requests are gets, and few are asked again.
+  const bool kept = reply.forward.shape != Forward::Shape::value || !reply.forward.read_only;
+  if (kept && request.size() <= limits::retry_bytes_max) reply.request = request;
   const MonotonicTime deadline = node_.io.now().monotonic + node_.config.cluster.timeout;
   const auto call = peers_.submit(
       addresses_[member],
-      peer_request(std::move(request), opaque, reply.forward, lane_of(reply.forward.key), deadline),
-      *this);
+      peer_request(std::move(request), opaque, reply.forward, reply.lane, deadline), *this);
   if (!call) {
     ++counters_.failed;
     reply.ready = reply.error = true;
@@ -166,13 +179,19 @@ void Routing::ask(ReplyQueue& replies, std::uint32_t connection, std::uint32_t m
 }
 
 bool Routing::ask_again(const Owed& owed, OwedReply& reply, const io::Address& to) {
-  if (reply.retried || reply.request.empty() || retry_tenths_ < 10) return false;
-  const std::uint32_t opaque = peers_.next_opaque();
-  cluster::replace_opaque(reply.request, opaque);
+  if (reply.retried || retry_tenths_ < 10) return false;
+  const cluster::ForwardOptions how = options();
+  if (reply.forward.shape == Forward::Shape::value && reply.forward.read_only) {
+    (void)cluster::forward_get(reply.forward.key, {.with_cas = reply.forward.with_cas}, how,
+                               reply.request);
+  } else if (reply.request.empty()) {
+    return false;
+  } else {
+    cluster::replace_opaque(reply.request, how.opaque);
+  }
   const MonotonicTime deadline = node_.io.now().monotonic + node_.config.cluster.timeout;
   const auto call = peers_.submit(
-      to, peer_request(reply.request, opaque, reply.forward, lane_of(reply.forward.key), deadline),
-      *this);
+      to, peer_request(reply.request, how.opaque, reply.forward, reply.lane, deadline), *this);
   if (!call) return false;
   retry_tenths_ -= 10;
   ++counters_.retried;
@@ -214,7 +233,7 @@ void Routing::on_peer_reply(std::uint64_t call, const proto::ReplyPart& part) {
 void Routing::on_wrong_owner(const Owed& owed, OwedReply& reply, Bytes text) {
   ++counters_.wrong_owner_received;
   const auto epoch = proto::parse_unsigned(text.substr(wrong_owner_text.size()));
-  if (epoch && *epoch > ring_->epoch()) (void)load();
+  if (epoch && *epoch > ring().epoch()) (void)load();
   std::string key = reply.forward.key;
   if (reply.forward.base64) {
     key.resize(proto::base64_decoded_size_max(key.size()));

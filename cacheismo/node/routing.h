@@ -11,6 +11,8 @@
 //  3. A request that was refused as another node's is asked again at most once, and for at most one
 //     in ten of all that were forwarded. (What a lost connection did not take, Peers sends again.)
 //  4. The ring is swapped whole, and its epoch only grows.
+//  5. While its source says that this node may not write, nothing is executed here that changes
+//     what the ring says is this node's.
 //
 // What it is not: it decides nothing about membership, and health never changes an owner.
 
@@ -18,6 +20,7 @@
 #define CACHEISMO_NODE_ROUTING_H_
 
 #include <cstdint>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -26,9 +29,12 @@
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/result.h"
 #include "cacheismo/cluster/forward.h"
+#include "cacheismo/cluster/hop.h"
 #include "cacheismo/cluster/ring.h"
+#include "cacheismo/cluster/ring_history.h"
 #include "cacheismo/lua/engine.h"
 #include "cacheismo/node/config.h"
+#include "cacheismo/node/handover.h"
 #include "cacheismo/node/peers.h"
 #include "cacheismo/node/reply_queue.h"
 #include "cacheismo/proto/command.h"
@@ -55,12 +61,21 @@ class Routing final : public PeerReplies {
 
   /// Reads the ring and takes it if it is newer; keeps the old one otherwise, and says why.
   [[nodiscard]] Result<void, std::string> load();
-  /// Reads it again if its source says that it may have changed. Called at each upkeep.
-  void refresh_if_due();
+  /// Reads it again if its source says that it may have changed, and goes on with a handover.
+  /// Called at each upkeep. True: there is more to do.
+  bool work();
 
-  [[nodiscard]] const cluster::Ring& ring() const { return *ring_; }
+  /// False: nothing else may be asked yet.
+  [[nodiscard]] bool has_ring() const { return history_.has_ring(); }
+  [[nodiscard]] const cluster::Ring& ring() const { return history_.ring(); }
+  [[nodiscard]] cluster::RingHistory& history() { return history_; }
+  [[nodiscard]] const cluster::RingHistory& history() const { return history_; }
   /// Index of this node in the ring; nullopt: it is no member and owns nothing.
-  [[nodiscard]] std::optional<std::uint32_t> self() const { return self_; }
+  [[nodiscard]] std::optional<std::uint32_t> self() const { return history_.self(); }
+  /// Whether this node owns the item at `key`, which is what the ring hashes.
+  [[nodiscard]] bool owns_key(Bytes key) const { return self() && ring().owner(key) == *self(); }
+  /// What a request of this node itself says of it.
+  [[nodiscard]] cluster::Hop hop() const;
   /// Of a member by name.
   [[nodiscard]] std::optional<io::Address> address_of(Bytes name) const;
 
@@ -70,20 +85,33 @@ class Routing final : public PeerReplies {
     enum class Is : std::uint8_t { here, elsewhere, wrong };
     Is is = Is::here;
     std::uint32_t member = 0;  ///< of elsewhere
+    bool owned = false;        ///< here, because the ring says so
   };
-  /// Of a command that names one key.
+  /// Of a command that names one key, by NodeState::hop.
   [[nodiscard]] Place place(const proto::Command& command);
   /// What the ring hashes of a key: the key of the object that it names, put into `made`, or the
   /// key itself.
   [[nodiscard]] Bytes placed_by(Bytes key, std::string& made) const;
   /// The members, for scripts.
   [[nodiscard]] std::vector<lua::RingNode> nodes() const;
-  /// The hop that a meta command says it has made; nullopt: it comes from a client.
+  /// What a command says of the node that has sent it; nullopt: it comes from a client.
   [[nodiscard]] static std::optional<cluster::Hop> hop_of(const proto::Command& command);
   /// Of one key of a get, gets, gat or gats.
   [[nodiscard]] Place place(Bytes key);
   /// The reply of Place::Is::wrong.
   [[nodiscard]] std::string wrong_owner();
+  /// Whether the command, or a get of `key`, changes what this node owns but may not change now.
+  [[nodiscard]] bool forbids(const Place& place, const proto::Command& command) const;
+  [[nodiscard]] bool forbids_get(const Place& place, Bytes key, bool touches) const;
+  /// Of a flush of all nodes.
+  [[nodiscard]] bool forbids_writes() const;
+  /// The reply to what is forbidden.
+  static constexpr Bytes forbidden = "SERVER_ERROR cluster: no lease, not writing\r\n";
+
+  /// After a change of the ring, the first touch of a key that this node owns may have to wait for
+  /// the old owner. False: it does, and Connection::settled() follows.
+  [[nodiscard]] bool settle(const proto::Command& command, std::uint32_t connection);
+  [[nodiscard]] bool settle(Bytes key, std::uint32_t connection);
 
   // ---- Forwarding -------------------------------------------------------------------------------
   // `connection` is the slot of whose queue it is. A failure is a reply, too.
@@ -99,6 +127,8 @@ class Routing final : public PeerReplies {
   /// Has the owner forget what a storage command names: its value could not be taken.
   void remove(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member,
               const proto::Command& command);
+  /// The connection ends. As below, and it waits for no key any more.
+  void forget(std::uint32_t connection) { handover_.forget(connection); }
   /// The connection ends: what only reads is cancelled, the rest goes on unheard.
   void forget(ReplyQueue& replies);
   /// One reply is not wanted any more.
@@ -109,12 +139,13 @@ class Routing final : public PeerReplies {
   /// The method that stands for a key of this room; nullptr: none.
   [[nodiscard]] const lua::Method* find(Bytes key, Bytes& rest) const;
   [[nodiscard]] bool owns(const lua::Method& method) const { return &method == &builtin_; }
-  [[nodiscard]] lua::Answer call(Bytes rest);
+  [[nodiscard]] lua::Answer call(Bytes rest, std::optional<Bytes> data);
 
   void on_peer_reply(std::uint64_t call, const proto::ReplyPart& reply) override;
   void on_peer_failure(std::uint64_t call, cluster::Failure failure, bool sent) override;
 
   [[nodiscard]] const RoutingCounters& counters() const { return counters_; }
+  [[nodiscard]] const Handover& handover() const { return handover_; }
   [[nodiscard]] std::optional<std::string> audit() const;
 
  private:
@@ -126,7 +157,7 @@ class Routing final : public PeerReplies {
   [[nodiscard]] Bytes placed_or_here(Bytes key, std::string& made) const;
   [[nodiscard]] Place owner_of(Bytes placed) const;
   [[nodiscard]] bool may_repeat(Bytes key) const;
-  [[nodiscard]] Lane lane_of(Bytes key) const;
+  [[nodiscard]] Lane judge(Bytes key, cluster::Forward& forward) const;
   [[nodiscard]] cluster::ForwardOptions options();
   void ask(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member, std::string request,
            OwedReply reply, std::uint32_t opaque);
@@ -134,14 +165,18 @@ class Routing final : public PeerReplies {
   void finish(const Owed& owed, std::string text, bool error);
   void on_wrong_owner(const Owed& owed, OwedReply& reply, Bytes text);
   [[nodiscard]] Result<void, std::string> take(RingView view);
+  void take_addresses(std::vector<io::Address> addresses);
   [[nodiscard]] std::string describe() const;
+  [[nodiscard]] Result<std::string, std::string> change(Bytes text);
 
   NodeState& node_;
   Peers& peers_;
-  std::optional<cluster::Ring> ring_;
+  cluster::RingHistory history_;
   std::vector<io::Address> addresses_;  ///< of the ring's members, in their order
-  std::optional<std::uint32_t> self_;
-  std::unordered_map<std::uint64_t, Owed> owed_;  ///< by call of Peers; never iterated in order
+  Handover handover_;
+  std::pmr::unsynchronized_pool_resource pool_;
+  std::pmr::unordered_map<std::uint64_t, Owed> owed_{
+      &pool_};  ///< by call of Peers; never iterated in order
   RoutingCounters counters_;
   std::uint32_t retry_tenths_ = retry_tenths_max;  ///< ten of them allow one
   MonotonicTime check_at_;

@@ -180,6 +180,19 @@ TEST_P(RoutingTest, AClientThatEndsItsSideHearsWhatIsOwed) {
             "VALUE " + key_of(1) + " 5 1\r\nx\r\nEND\r\n");
 }
 
+TEST_P(RoutingTest, AClientThatEndsItsSideWhileAnOwnerIsSilentHearsOfTheTimeout) {
+  ask("get " + key_of(1) + "\r\n");  // connects
+  wire_.node_io(1).pause(5s);
+  client_.write("get " + key_of(1) + "\r\n");
+  wire_.run();
+  client_.shutdown();
+  wire_.run();
+  EXPECT_EQ(wire_.audit(), std::nullopt);
+  wire_.advance(1100ms);
+  EXPECT_EQ(client_.take(), "SERVER_ERROR cluster: n2: timeout\r\n");
+  EXPECT_EQ(client_.ended(), io::Error::eof);
+}
+
 TEST_P(RoutingTest, ANodeThatIsGoneIsNamedInTime) {
   wire_.node(1).stop(Stop::at_once);
   wire_.run();
@@ -247,6 +260,24 @@ TEST_P(RoutingTest, AnOlderRingIsRefused) {
   wire_.advance(2s);
   EXPECT_EQ(ask("get cluster:epoch\r\n"), "VALUE cluster:epoch 0 1\r\n1\r\nEND\r\n");
   EXPECT_NE(wire_.log().lines().back().find("ring_refused"), std::string::npos);
+}
+
+TEST_P(RoutingTest, AMemberWithoutAnAddressIsRefusedUntilItHasOne) {
+  const RingView whole = wire_.ring(0).view();
+  RingView lost = whole;
+  lost.addresses[1].host.clear();
+  wire_.ring(0).set(lost);
+  wire_.advance(2s);
+  EXPECT_EQ(wire_.log().lines().back().substr(wire_.log().lines().back().find("addresses")),
+            "addresses_unknown nodes=n2");
+  EXPECT_EQ(ask(set(key_of(1), "x")), "SERVER_ERROR cluster: n2: refused\r\n");
+  EXPECT_EQ(ask(set(key_of(2), "x")), "STORED\r\n");
+  wire_.ring(0).set(whole);
+  wire_.advance(2s);
+  EXPECT_NE(wire_.log().lines().back().find("addresses_changed nodes=n2"), std::string::npos);
+  EXPECT_EQ(ask(set(key_of(1), "x")), "STORED\r\n");
+  EXPECT_EQ(stat_of(1, "curr_items"), 1u);
+  EXPECT_EQ(ask("get cluster:epoch\r\n"), "VALUE cluster:epoch 0 1\r\n1\r\nEND\r\n");
 }
 
 TEST_P(RoutingTest, TheRingCanBeRead) {

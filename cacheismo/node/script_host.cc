@@ -6,6 +6,7 @@
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
 #include "cacheismo/node/node_state.h"
+#include "cacheismo/node/replicas.h"
 #include "cacheismo/node/routing.h"
 
 namespace cacheismo::node {
@@ -199,6 +200,14 @@ std::string ScriptHost::ring_self() {
 
 std::uint64_t ScriptHost::ring_epoch() {
   return node_.routing == nullptr ? 0 : node_.routing->ring().epoch();
+}
+
+Result<lua::Host::PackedItem, std::string> ScriptHost::pack_item(Bytes key, Bytes before) {
+  return node_.replicas->pack(key, before);
+}
+
+lua::Host::PackedItem ScriptHost::pack_value(Bytes key, const NewValue& value) {
+  return node_.replicas->pack(key, value);
 }
 
 // ---- Time and the log ---------------------------------------------------------------------------

@@ -45,6 +45,8 @@ class ScriptHost final : public lua::Host {
   std::vector<lua::RingNode> ring_nodes() override;
   std::string ring_self() override;
   std::uint64_t ring_epoch() override;
+  Result<PackedItem, std::string> pack_item(Bytes key, Bytes before) override;
+  PackedItem pack_value(Bytes key, const NewValue& value) override;
 
   std::int64_t wall_ns() override;
   std::int64_t monotonic_ns() override;

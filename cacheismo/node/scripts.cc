@@ -83,22 +83,32 @@ void Scripts::wait(Waiting& waiting, const lua::Answer& answer, std::uint32_t sl
   slots_.emplace(waiting.timer.value, slot);
 }
 
-lua::Answer Scripts::note_waiting(const lua::Answer& answer, std::uint32_t slot) {
-  if (answer.is == lua::Answer::Is::waiting) wait(waiting_[slot], answer, slot);
+lua::Answer Scripts::note_waiting(const lua::Answer& answer, std::uint32_t slot, bool of_command) {
+  if (answer.is != lua::Answer::Is::waiting) return answer;
+  Waiting& waiting = waiting_[slot];
+  waiting.of_command = of_command;
+  wait(waiting, answer, slot);
   return answer;
+}
+
+Scripts::Finished Scripts::take(std::uint32_t slot) {
+  const auto found = waiting_.find(slot);
+  CHECK(found != waiting_.end());
+  const bool of_command = found->second.of_command;
+  return {.answer = *take_finished(slot), .of_command = of_command};
 }
 
 lua::Answer Scripts::call(const lua::Method& method, Bytes rest, std::optional<Bytes> data,
                           std::uint32_t slot, const lua::Caller& caller) {
   if (const auto finished = take_finished(slot)) return *finished;
   if (&method == &reload_) return reload();
-  return note_waiting(engine_.call(method, rest, data, caller), slot);
+  return note_waiting(engine_.call(method, rest, data, caller), slot, false);
 }
 
 lua::Answer Scripts::call_command(const lua::Method& method, lua::CommandData command,
                                   std::uint32_t slot, const lua::Caller& caller) {
   if (const auto finished = take_finished(slot)) return *finished;
-  return note_waiting(engine_.call_command(method, std::move(command), caller), slot);
+  return note_waiting(engine_.call_command(method, std::move(command), caller), slot, true);
 }
 
 void Scripts::on_timer(io::TimerId timer) {

@@ -60,6 +60,12 @@ class Scripts final : public io::TimerEvents, public RemoteWaiter {
   /// Runs it, as call() does.
   [[nodiscard]] lua::Answer call_command(const lua::Method& method, lua::CommandData command,
                                          std::uint32_t slot, const lua::Caller& caller = {});
+  /// The answer of the call that the connection in `slot` waited for, which has finished.
+  struct Finished {
+    lua::Answer answer;
+    bool of_command = false;  ///< of call_command()
+  };
+  [[nodiscard]] Finished take(std::uint32_t slot);
   /// The connection in `slot` has ended.
   void forget(std::uint32_t slot);
 
@@ -80,6 +86,7 @@ class Scripts final : public io::TimerEvents, public RemoteWaiter {
     std::uint64_t call = 0;
     io::TimerId timer;  ///< 0: it waits for replies
     bool finished = false;
+    bool of_command = false;
     lua::Answer::Is is = lua::Answer::Is::miss;
     std::string text;
     bool silent = false;
@@ -88,7 +95,8 @@ class Scripts final : public io::TimerEvents, public RemoteWaiter {
   [[nodiscard]] lua::Answer reload();
   /// The answer that the connection in `slot` waited for, if there is one.
   [[nodiscard]] std::optional<lua::Answer> take_finished(std::uint32_t slot);
-  [[nodiscard]] lua::Answer note_waiting(const lua::Answer& answer, std::uint32_t slot);
+  [[nodiscard]] lua::Answer note_waiting(const lua::Answer& answer, std::uint32_t slot,
+                                         bool of_command);
   void wait(Waiting& waiting, const lua::Answer& answer, std::uint32_t slot);
   void go_on(std::uint32_t slot);
 

@@ -148,6 +148,11 @@ After Dispatcher::run_taken_over(const Command& command, const lua::Method& meth
   const Answer answer = node_.scripts->call_command(
       method, data_of(command, *verb_of(command.verb), std::move(data)), node_.caller);
   if (answer.is == Answer::Is::waiting) return After::waiting;
+  reply_taken_over(command, answer, out);
+  return After::go_on;
+}
+
+void Dispatcher::reply_taken_over(const Command& command, const Answer& answer, OutputBuffer& out) {
   const bool failed = answer.is == Answer::Is::error;
   count_taken_over(command, failed ? Bytes() : answer.text);
   if (failed) {
@@ -155,17 +160,6 @@ After Dispatcher::run_taken_over(const Command& command, const lua::Method& meth
   } else if (!answer.silent) {
     append_raw(answer.text, out);
   }
-  return After::go_on;
-}
-
-/// As virtual_commit(): a script that waits could not be asked again.
-void Dispatcher::commit_taken_over(const Command& command, const lua::Method& script,
-                                   store::Draft draft, OutputBuffer& out) {
-  const After after = run_taken_over(command, script, take_data(command, draft), out);
-  if (after == After::go_on) return;
-  node_.scripts->forget(node_.caller);
-  count_taken_over(command, {});
-  append_error("script: a command with more than 4 KiB of data cannot wait", out);
 }
 
 }  // namespace cacheismo::node

@@ -7,10 +7,12 @@
 //   error      SERVER_ERROR line, which ends a multi-get: no END follows it
 //
 //  1. Nothing is written before the whole answer is there.
-//  2. A method runs once for a request, also where the output was full or the method waited.
+//  2. A method runs once for a request, also where the output was full or the method waited, and
+//     where its data block has come in parts, which are gone then.
 //  3. set and ms answer NOT_STORED where the method returns nil or false, or the object is missing.
 
 #include "cacheismo/node/dispatcher.h"
+#include "cacheismo/node/replicas.h"
 #include "cacheismo/node/routing.h"
 #include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/decimal.h"
@@ -38,19 +40,17 @@ const lua::Method* Dispatcher::method_of_put(const Command& command, Bytes& rest
   return sets ? method_of(command.key, rest) : nullptr;
 }
 
-lua::Caller Dispatcher::caller_of(const Command& command) const {
-  const auto hop = Routing::hop_of(command);
-  if (!hop) return {};
-  return {.depth = hop->depth,
-          .deadline_ns = (node_.io.now().monotonic + std::chrono::milliseconds(hop->remaining_ms))
-                             .time_since_epoch()
-                             .count()};
+lua::Caller Dispatcher::peer_caller() const {
+  if (!node_.hop) return {};
+  const auto left = std::chrono::milliseconds(node_.hop->remaining_ms);
+  return {.depth = node_.hop->depth,
+          .deadline_ns = (node_.io.now().monotonic + left).time_since_epoch().count()};
 }
 
 Answer Dispatcher::call(const lua::Method& method, Bytes rest, std::optional<Bytes> data,
                         const lua::Caller& caller) {
   Answer answer = node_.routing != nullptr && node_.routing->owns(method)
-                      ? call_cluster(rest)
+                      ? call_cluster(rest, data)
                       : node_.scripts->call(method, rest, data, node_.caller, caller);
   if (answer.is == Answer::Is::waiting || data) return answer;
   const bool hit = answer.is == Answer::Is::value || answer.is == Answer::Is::raw;
@@ -59,10 +59,11 @@ Answer Dispatcher::call(const lua::Method& method, Bytes rest, std::optional<Byt
   return answer;
 }
 
-Answer Dispatcher::call_cluster(Bytes rest) {
+Answer Dispatcher::call_cluster(Bytes rest, std::optional<Bytes> data) {
   constexpr Bytes flush = "flush:";
+  if (data && rest == "replica") return node_.replicas->answer(*data);
   return rest.starts_with(flush) ? flush_for_peer(rest.substr(flush.size()))
-                                 : node_.routing->call(rest);
+                                 : node_.routing->call(rest, data);
 }
 
 void Dispatcher::append_raw(Bytes text, OutputBuffer& out) {
@@ -135,7 +136,7 @@ Answer value_of(const Answer& answer) {
 After Dispatcher::virtual_meta_get(const Command& command, const lua::Method& method, Bytes rest,
                                    OutputBuffer& out) {
   const proto::Meta& meta = command.meta;
-  const Answer answer = value_of(call(method, rest, std::nullopt, caller_of(command)));
+  const Answer answer = value_of(call(method, rest, std::nullopt, peer_caller()));
   if (answer.is == Answer::Is::waiting) return After::waiting;
   ++node_.counters.cmd_meta;
   if (node_.observed()) [[unlikely]]
@@ -163,8 +164,14 @@ After Dispatcher::virtual_meta_get(const Command& command, const lua::Method& me
 
 After Dispatcher::virtual_put(const Command& command, const lua::Method& method, Bytes rest,
                               Bytes data, OutputBuffer& out) {
-  const Answer answer = value_of(call(method, rest, data, caller_of(command)));
+  const Answer answer = call(method, rest, data, peer_caller());
   if (answer.is == Answer::Is::waiting) return After::waiting;
+  reply_virtual_put(command, answer, out);
+  return After::go_on;
+}
+
+void Dispatcher::reply_virtual_put(const Command& command, const Answer& given, OutputBuffer& out) {
+  const Answer answer = value_of(given);
   ++node_.counters.cmd_set;
   const bool stored = answer.is == Answer::Is::value && answer.text != "ERROR_CACHE_MISS" &&
                       answer.text != "NOT_CREATED" && answer.text != "false";
@@ -176,14 +183,13 @@ After Dispatcher::virtual_put(const Command& command, const lua::Method& method,
   } else if (command.verb == Verb::ms) {
     MetaFacts facts;
     facts.key = command.key;
-    facts.value_bytes = data.size();
+    facts.value_bytes = command.data_bytes;
     if (!stored || !command.meta.quiet)
       out.advance_to(proto::put_meta_line(out.cursor(), stored ? "HD" : "NS", command.meta,
                                           MetaEcho::stored, facts));
   } else if (!command.noreply) {
     out.append(stored ? replies::stored : replies::not_stored);
   }
-  return After::go_on;
 }
 
 std::string Dispatcher::take_data(const Command& command, store::Draft draft) {
@@ -198,20 +204,6 @@ std::string Dispatcher::take_data(const Command& command, store::Draft draft) {
   }
   node_.store.abandon(draft);
   return data;
-}
-
-/// A value that arrived in parts is put together for the method. One that waits could not be asked
-/// again, because the parts are gone by then.
-void Dispatcher::virtual_commit(const Command& command, const lua::Method& method, Bytes rest,
-                                store::Draft draft, OutputBuffer& out) {
-  const std::string data = take_data(command, draft);
-  if (method.kind == lua::Kind::async || method.kind == lua::Kind::handler) {
-    ++node_.counters.cmd_set;
-    if (!command.noreply) append_error("script: a method that may wait takes at most 4 KiB", out);
-    return;
-  }
-  const After after = virtual_put(command, method, rest, data, out);
-  CHECK(after == After::go_on);
 }
 
 }  // namespace cacheismo::node

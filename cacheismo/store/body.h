@@ -53,7 +53,9 @@ class RecordList {
 class Body {
  public:
   Body(std::span<char> region, const StoreOptions& options)
-      : table(region, options), item_bytes_max(options.item_bytes_max) {}
+      : table(region, options),
+        last_cas(options.last_cas),
+        item_bytes_max(options.item_bytes_max) {}
 
   struct PinRecord {
     Handle item;
@@ -114,7 +116,7 @@ class Body {
   RecordList<PinRecord> pins;
   RecordList<DraftRecord> drafts;
   Seconds flush_at = never;
-  std::uint64_t last_cas = 0;
+  std::uint64_t last_cas;
   std::uint64_t item_bytes_max;
 
  private:

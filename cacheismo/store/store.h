@@ -48,6 +48,9 @@ struct StoreOptions {
   /// What an object's nodes may come to; never more than a quarter of limit_bytes.
   std::uint64_t object_bytes_max = limits::object_bytes_max;
   bool evict = true;  ///< false (-M): a full store refuses instead
+  /// CAS values are counted from here. One life of a store after another must not begin at the
+  /// same place where clients may keep a value across lives.
+  std::uint64_t last_cas = 0;
 };
 
 /// A key and its hash, so that many keys can be hashed and prefetched before any is looked up.

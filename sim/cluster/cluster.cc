@@ -11,6 +11,9 @@ namespace {
 constexpr Duration audit_interval = std::chrono::milliseconds(100);
 constexpr Duration draining = std::chrono::seconds(30);  // longer than any deadline
 constexpr Duration stopping = std::chrono::seconds(10);
+// A circuit is open for 5 s at most (cluster/circuit.h); what is under way ends meanwhile.
+constexpr Duration recovering = std::chrono::milliseconds(6500);
+constexpr Duration answering = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -18,34 +21,60 @@ io::Address Cluster::address(std::size_t node) {
   return {io::Address::Kind::tcp, "10.0.0." + std::to_string(node + 1), 11211};
 }
 
-void Cluster::configure(node::Config& config, std::size_t node) const {
+void Cluster::configure(node::Config& config, std::size_t node) {
   config.listen = {address(node)};
+  if (members_.size() == 1) return;
+  RingList& ring = members_[node]->ring;
+  config.cluster.source = &ring;
+  config.cluster.node_name = ring.view().spec.members[node].name;
 }
 
-std::optional<std::size_t> Cluster::owner_of(std::uint32_t) const {
-  if (members_.size() == 1) return 0;
-  return std::nullopt;
+void Cluster::sabotage(Member& member) {
+  const Sabotage bug = options_.sabotage;
+  if (bug == Sabotage::none) return;
+  CHECK_EQ(options_.plan.crash_every_ns, 0u);  // an Io that lies does not let a node die in order
+  if (bug != Sabotage::odd_ring) {
+    member.sabotaged = make_sabotaged_io(member.io, bug, options_.seed);
+  }
+  const bool odd = bug == Sabotage::odd_ring || bug == Sabotage::odd_ring_hop;
+  if (!odd || &member != members_.back().get()) return;
+  const cluster::Hashing other = options_.hashing == cluster::Hashing::ketama
+                                     ? cluster::Hashing::rendezvous
+                                     : cluster::Hashing::ketama;
+  member.ring.set(ring_of(members_.size(), other, 1));
 }
 
 Cluster::Cluster(const ClusterOptions& options)
     : options_(options),
       world_(options.seed, options.plan, options.journal),
-      recorder_(world_.clockwork(), options.keys) {
+      recorder_(world_.clockwork(), Keys(options.keys, options.objects)) {
   CHECK_GT(options_.nodes, 0u);
   CHECK_LT(options_.nodes, 200u);
   CHECK_LT(options_.clients, 50u);  // each has a host, and a world has at most 256
+  CHECK(options_.objects == 0 || options_.scripts);
+  const node::RingView view = ring_of(options_.nodes, options_.hashing, 1);
+  const auto ring = cluster::Ring::make(view.spec);
+  CHECK(ring.has_value());
+  for (std::uint32_t key = 0; key < recorder_.keys().count(); key++) {
+    owners_.push_back(ring->owner(recorder_.keys().item(key)));
+  }
   KeyClient::Options client = options_.client;
   client.nodes.clear();
+  client.owners = owners_;
+  if (options_.nodes > 1) client.calm_from_ns = calm_from_ns();
   for (std::size_t i = 0; i < options_.nodes; i++) {
     const io::Address at = address(i);
     members_.push_back(std::make_unique<Member>(world_.add_host(at.host)));
+    members_.back()->ring.set(view);
     client.nodes.push_back(at);
   }
+  for (const auto& member : members_) sabotage(*member);
   for (std::uint32_t i = 0; i < options_.clients; i++) {
     client.number = i + 1;
     SimIo& io = world_.add_host("10.0.1." + std::to_string(client.number));
     clients_.push_back(std::make_unique<KeyClient>(io, recorder_, client, world_.workload(i)));
   }
+  if (members_.size() > 1) inspector_ = &world_.add_host("10.0.2.1");
   for (std::size_t i = 0; i < members_.size(); i++) {
     start_node(i);
     world_.may_crash(members_[i]->io, *this);
@@ -66,8 +95,9 @@ void Cluster::start_node(std::size_t number) {
     script_heap = member.scripts->heap();
   }
   configure(config, number);
-  member.node = std::make_unique<node::Node>(config, member.io, member.log, member.arena->bytes(),
-                                             script_heap);
+  io::Io& io = member.sabotaged ? *member.sabotaged : static_cast<io::Io&>(member.io);
+  member.node =
+      std::make_unique<node::Node>(config, io, member.log, member.arena->bytes(), script_heap);
   const auto started = member.node->start();
   if (!started) violation(name(number) + " does not start: " + started.error());
 }
@@ -77,9 +107,8 @@ void Cluster::start_node(std::size_t number) {
 void Cluster::on_crash(SimIo& host) {
   const std::size_t number = host.number();  // nodes' hosts were added first
   members_[number]->node->stop(node::Stop::at_once);
-  for (std::uint32_t key = 0; key < recorder_.keys(); key++) {
-    const std::optional<std::size_t> owner = owner_of(key);
-    if (!owner || *owner == number) recorder_.lost(key, owner.has_value());
+  for (std::uint32_t key = 0; key < recorder_.keys().count(); key++) {
+    if (owners_[key] == number) recorder_.lost(key);
   }
 }
 
@@ -101,7 +130,7 @@ void Cluster::audit() {
     if (const auto broken = members_[i]->node->audit()) violation(name(i) + ": " + *broken);
   }
   for (const auto& client : clients_) {
-    for (const std::string& text : client->violations()) violation(text);
+    for (const std::string& text : client->take_violations()) violation(text);
   }
 }
 
@@ -125,14 +154,40 @@ void Cluster::finish() {
   while (busy() && world_.now() < end) world_.run_for(audit_interval);
   if (busy()) violation("a client did not come to its end");
   audit();
+  if (violations_.empty() && members_.size() > 1) inspect();
   stop_nodes();
   judgement_ = recorder_.judge();
   for (const std::string& text : judgement_.failures) violation(text);
 }
 
+std::int64_t Cluster::calm_from_ns() const {
+  return static_cast<std::int64_t>(options_.plan.until_ns) + recovering.count();
+}
+
+void Cluster::inspect() {
+  world_.run_until(std::max(world_.now(), Duration(calm_from_ns())));
+  Inspection::Options options{.client = options_.clients + 1,
+                              .owners = owners_,
+                              .timeout = answering,
+                              .foreign = std::vector<std::uint64_t>(members_.size()),
+                              .scripts_ask = !options_.client.calls.empty()};
+  for (std::size_t i = 0; i < members_.size(); i++) options.nodes.push_back(address(i));
+  for (const auto& client : clients_) {
+    for (std::size_t i = 0; i < members_.size(); i++) {
+      options.foreign[i] += client->tally().foreign[i];
+    }
+  }
+  Inspection inspection(world_, *inspector_, recorder_, options);
+  inspection.run();
+  seen_ = inspection.seen();
+  for (const std::string& text : inspection.violations()) violation(text);
+}
+
 void Cluster::stop_nodes() {
   const Duration end = world_.now() + stopping;
-  for (const auto& member : members_) member->node->stop(node::Stop::graceful);
+  for (const auto& member : members_) {
+    member->node->stop(violations_.empty() ? node::Stop::graceful : node::Stop::at_once);
+  }
   const auto running = [this] {
     return std::any_of(members_.begin(), members_.end(),
                        [](const auto& member) { return !member->node->stopped(); });

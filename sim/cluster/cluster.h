@@ -2,16 +2,19 @@
 //
 //   10.0.0.1 n1   10.0.0.2 n2 ... : Node on SimIo, arena and script heap of its own, port 11211
 //   10.0.1.1      10.0.1.2    ... : KeyClient on SimIo; each connection goes to a random node
+//   10.0.2.1                      : Inspection, when all is over
 //                     Recorder: one history per key --> linear::check
 //
 //  1. Everything follows from the options; the same options give the same journal hash.
 //  2. A node whose host crashes is destroyed and built anew when the host is back, at the same
 //     address and with nothing in memory. The histories say so.
-//  3. finish() lets the world heal and drain, and says what is wrong: a client that does not come
-//     to its end, an audit, a stream that is left, a history that no order explains.
+//  3. Several nodes have one ring of them all, which never changes. So a key has one owner, whose
+//     crash is the only loss that may be.
+//  4. finish() lets the world heal and drain, and says what is wrong: a client that does not come
+//     to its end, an audit, a stream that is left, what the inspection found, a history that no
+//     order explains.
 //
-// What it is not: it knows no ring. What a cluster needs beyond single nodes goes into configure()
-// and owner_of().
+// What it is not: it draws nothing (sim/cluster_scenario.cc does), and no ring changes in it.
 
 #ifndef CACHEISMO_SIM_CLUSTER_CLUSTER_H_
 #define CACHEISMO_SIM_CLUSTER_CLUSTER_H_
@@ -24,14 +27,18 @@
 #include <vector>
 
 #include "cacheismo/base/units.h"
+#include "cacheismo/cluster/ring.h"
 #include "cacheismo/lua/script.h"
 #include "cacheismo/node/config.h"
 #include "cacheismo/node/node.h"
 #include "sim/arena.h"
+#include "sim/cluster/inspection.h"
 #include "sim/cluster/key_client.h"
 #include "sim/cluster/recorder.h"
 #include "sim/fault_plan.h"
 #include "sim/journal.h"
+#include "sim/ring_list.h"
+#include "sim/sabotage.h"
 #include "sim/script_list.h"
 #include "sim/wire.h"
 #include "sim/world.h"
@@ -43,11 +50,15 @@ struct ClusterOptions {
   std::uint32_t nodes = 1;
   std::uint32_t clients = 4;
   std::uint32_t keys = 6;
+  std::uint32_t objects = 0;  ///< counters and maps among the keys; they need `scripts`
+  cluster::Hashing hashing = cluster::Hashing::ketama;
   FaultPlan plan = calm_plan();
   node::Config config = {};  ///< of every node; listen and scripts.source are set by the cluster
   /// Of every node; nullopt: none, and no key is virtual.
   std::optional<std::vector<lua::Script>> scripts = std::nullopt;
-  KeyClient::Options client = {};  ///< number and nodes are set by the cluster
+  /// number, nodes and owners are set by the cluster; of several nodes also calm_from_ns.
+  KeyClient::Options client = {};
+  Sabotage sabotage = Sabotage::none;  ///< needs a plan without crashes
   JournalLines* journal = nullptr;
 };
 
@@ -67,6 +78,8 @@ class Cluster final : private HostFaults {
   /// Requires that its host is up.
   [[nodiscard]] node::Node& node(std::size_t node) { return *members_[node]->node; }
   [[nodiscard]] SimIo& node_io(std::size_t node) { return members_[node]->io; }
+  /// Of somebody who only looks. Requires several nodes.
+  [[nodiscard]] SimIo& observer_io() { return *inspector_; }
   [[nodiscard]] const KeptLog& log(std::size_t node) const { return members_[node]->log; }
   [[nodiscard]] const Recorder& recorder() const { return recorder_; }
   [[nodiscard]] const std::vector<std::unique_ptr<KeyClient>>& clients() const { return clients_; }
@@ -78,6 +91,11 @@ class Cluster final : private HostFaults {
 
   /// What is wrong, the first thing first.
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+  /// From this time of the world on nothing may fail: faults have ended, and every node has had
+  /// time to see it. Requires that the plan's faults end.
+  [[nodiscard]] std::int64_t calm_from_ns() const;
+  /// What the inspection saw, after finish() of several nodes.
+  [[nodiscard]] const Inspection::Seen& seen() const { return seen_; }
   /// Of the histories, after finish().
   [[nodiscard]] const Recorder::Judgement& judgement() const { return judgement_; }
 
@@ -89,6 +107,8 @@ class Cluster final : private HostFaults {
     KeptLog log;
     std::optional<Arena> arena;
     std::optional<ScriptList> scripts;
+    RingList ring;
+    std::unique_ptr<io::Io> sabotaged;
     std::unique_ptr<node::Node> node;
   };
 
@@ -96,14 +116,11 @@ class Cluster final : private HostFaults {
   void on_crash(SimIo& host) override;
   void on_restart(SimIo& host) override;
 
-  // ---- What belongs to a cluster of more than unconnected nodes goes here -----------------------
-
   /// Completes the config of node `node` (from 0): everything that is not the same for all.
-  void configure(node::Config& config, std::size_t node) const;
-  /// The node that keeps `key`; nullopt: any of them may.
-  [[nodiscard]] std::optional<std::size_t> owner_of(std::uint32_t key) const;
-
+  void configure(node::Config& config, std::size_t node);
+  void sabotage(Member& member);
   void start_node(std::size_t node);
+  void inspect();
   void stop_nodes();
   void audit();
   void violation(const std::string& text);
@@ -111,10 +128,13 @@ class Cluster final : private HostFaults {
   ClusterOptions options_;
   World world_;
   Recorder recorder_;
+  std::vector<std::size_t> owners_;  ///< [key], of members_
+  SimIo* inspector_ = nullptr;       ///< of several nodes
   std::vector<std::unique_ptr<Member>> members_;
   std::vector<std::unique_ptr<KeyClient>> clients_;
   std::vector<std::string> violations_;
   Recorder::Judgement judgement_;
+  Inspection::Seen seen_;
   bool finished_ = false;
 };
 

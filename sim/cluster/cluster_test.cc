@@ -1,7 +1,9 @@
-// Goal: what the clients of one node see under every fault, crashes included, is what one cache
-// would have told them one after the other; and the run is the same for the same seed.
+// Goal: what the clients of one node and of several see under every fault, crashes included, is
+// what one cache would have told them one after the other; and the run is the same for the same
+// seed.
 // Method: whole runs over many seeds with drawn faults; then without faults, where nothing may be
-// unknown, and with a history that was spoilt, which must be noticed.
+// unknown, and with a history that was spoilt, which must be noticed. More seeds of several nodes
+// are in sim/cluster_scenario_test.cc.
 
 #include <string>
 
@@ -9,10 +11,12 @@
 
 #include "cacheismo/base/prng.h"
 #include "cacheismo/base/units.h"
+#include "cacheismo/lua/objects/shipped.h"
 #include "sim/cluster/cluster.h"
 #include "sim/fault_plan.h"
 #include "sim/linear/checker.h"
 #include "sim/mark.h"
+#include "sim/raw_connection.h"
 
 namespace cacheismo::sim {
 namespace {
@@ -106,7 +110,7 @@ TEST(Cluster, CrashIsSeenAndTheNodeComesBackEmpty) {
   EXPECT_GT(cluster.world().marks().count(Mark::crashed), 5u);
   // Without the crashes in the histories no order explains what was lost.
   int unexplained = 0;
-  for (std::uint32_t key = 0; key < cluster.recorder().keys(); key++) {
+  for (std::uint32_t key = 0; key < cluster.recorder().keys().count(); key++) {
     linear::History history = cluster.recorder().history(key);
     std::erase_if(history,
                   [](const linear::Operation& one) { return one.verb == linear::Verb::forget; });
@@ -136,16 +140,59 @@ TEST(Cluster, SpoiltReplyIsNoticed) {
   EXPECT_EQ(linear::check(history).verdict, linear::Verdict::not_linearizable);
 }
 
-TEST(Cluster, SeveralNodesRunCrashAndStop) {
+TEST(Cluster, OnlyTheCrashOfItsOwnerLosesAKey) {
   ClusterOptions options = options_of(5, crashing_plan());
   options.nodes = 3;
   options.clients = 6;
+  options.objects = 4;
+  options.scripts = lua::shipped_scripts();
+  options.client.pipeline_max = 3;
+  options.client.keys_per_get_max = 5;
   Cluster cluster(options);
   cluster.run_for(length);
   for (std::size_t i = 0; i < cluster.nodes(); i++) EXPECT_FALSE(cluster.node(i).audit());
-  // They are no cluster yet: each has a keyspace of its own, so the histories are not judged here.
   cluster.finish();
+  EXPECT_TRUE(cluster.violations().empty()) << told(cluster, options);
   EXPECT_GT(cluster.world().marks().count(Mark::crashed), 5u);
+  EXPECT_GT(cluster.seen().forwarded, 0u);
+  EXPECT_GT(cluster.seen().items, 0u);
+  std::uint64_t withdrawn = 0;
+  for (const auto& client : cluster.clients()) withdrawn += client->tally().withdrawn;
+  EXPECT_GT(withdrawn, 0u);
+}
+
+std::string ask(Cluster& cluster, RawConnection& connection, const std::string& request) {
+  connection.write(request);
+  cluster.world().run_for(std::chrono::milliseconds(400));
+  return connection.take();
+}
+
+// A client keeps what `gets` told it while the owner loses its memory behind the node that it asks.
+TEST(Cluster, ACasValueOfBeforeACrashIsNoValueAfterIt) {
+  ClusterOptions options = options_of(1, calm_plan());
+  options.nodes = 2;
+  options.clients = 0;
+  Cluster cluster(options);
+  RawConnection client(cluster.observer_io(), Cluster::address(0), std::chrono::seconds(1));
+  std::string key = "k";
+  while (ask(cluster, client, "get cluster:owner:" + key + "\r\n").find("\r\nn2\r\n") ==
+         std::string::npos) {
+    key += 'k';
+  }
+  const std::string set = "set " + key + " 0 0 1\r\nx\r\n";
+  EXPECT_EQ(ask(cluster, client, set), "STORED\r\n");
+  const std::string before = ask(cluster, client, "gets " + key + "\r\n");
+  cluster.world().crash(cluster.node_io(1), std::chrono::milliseconds(50));
+  cluster.world().run_for(std::chrono::seconds(1));
+  EXPECT_EQ(ask(cluster, client, set), "STORED\r\n");
+  EXPECT_NE(ask(cluster, client, "gets " + key + "\r\n"), before);
+  const std::string head = "VALUE " + key + " 0 1 ";
+  ASSERT_TRUE(before.starts_with(head));
+  const std::string token = before.substr(head.size(), before.find("\r\n") - head.size());
+  EXPECT_EQ(ask(cluster, client, "cas " + key + " 0 0 1 " + token + "\r\ny\r\n"), "EXISTS\r\n");
+  client.close();
+  cluster.world().run_for(std::chrono::seconds(1));
+  cluster.finish();  // which does not know of this client, and so of no request to be forwarded
 }
 
 TEST(Cluster, SameSeedSameHash) {

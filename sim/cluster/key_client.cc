@@ -1,5 +1,6 @@
 #include "sim/cluster/key_client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cacheismo/base/check.h"
@@ -14,55 +15,20 @@ using proto::ReplyPart;
 using proto::ReplyWord;
 
 constexpr Duration reconnect_pause = std::chrono::milliseconds(20);
-constexpr Bytes no_number_text = "cannot increment or decrement non-numeric value";
-
-/// What a one-line reply says to `verb`; nullopt: nothing that it could.
-std::optional<Outcome> outcome_of(Verb verb, const ReplyPart& part) {
-  Outcome outcome = Outcome::unknown;
-  switch (part.word) {
-    case ReplyWord::end: outcome = Outcome::miss; break;
-    case ReplyWord::stored: outcome = Outcome::stored; break;
-    case ReplyWord::not_stored: outcome = Outcome::not_stored; break;
-    case ReplyWord::exists: outcome = Outcome::exists; break;
-    case ReplyWord::deleted: outcome = Outcome::deleted; break;
-    case ReplyWord::not_found: outcome = Outcome::not_found; break;
-    case ReplyWord::number: outcome = Outcome::number; break;
-    case ReplyWord::client_error:
-      if (!part.text.starts_with(no_number_text)) return std::nullopt;
-      outcome = Outcome::not_a_number;
-      break;
-    default: return std::nullopt;
-  }
-  if (!linear::fits(verb, outcome)) return std::nullopt;
-  return outcome;
-}
+constexpr Bytes cluster_error = "cluster: ";
+constexpr Bytes unknown_error = "the outcome is unknown";
 
 }  // namespace
-
-std::string encoded(const std::string& key, const Operation& operation) {
-  const std::string stored = ' ' + key + " 0 0 " + std::to_string(operation.value.size());
-  const std::string data = "\r\n" + operation.value + "\r\n";
-  switch (operation.verb) {
-    case Verb::get: return "get " + key + "\r\n";
-    case Verb::gets: return "gets " + key + "\r\n";
-    case Verb::set: return "set" + stored + data;
-    case Verb::add: return "add" + stored + data;
-    case Verb::cas: return "cas" + stored + ' ' + std::to_string(operation.token) + data;
-    case Verb::remove: return "delete " + key + "\r\n";
-    case Verb::incr: return "incr " + key + ' ' + std::to_string(operation.number) + "\r\n";
-    case Verb::forget: break;
-  }
-  CHECK(false);
-  return {};
-}
 
 KeyClient::KeyClient(SimIo& io, Recorder& recorder, Options options, Prng chance)
     : io_(io),
       recorder_(recorder),
       options_(std::move(options)),
       chance_(chance),
-      tokens_(recorder.keys()) {
+      tokens_(recorder.keys().count()) {
   CHECK(!options_.nodes.empty());
+  CHECK(options_.owners.empty() || options_.owners.size() == tokens_.size());
+  tally_.foreign.resize(options_.nodes.size());
 }
 
 void KeyClient::set_timer(Duration after) {
@@ -80,9 +46,29 @@ void KeyClient::on_timer(io::TimerId) {
   switch (state_) {
     case State::waiting: return connect();
     case State::thinking: return ask();
-    case State::asking: tally_.timeouts++; return close();
+    case State::asking:
+      tally_.timeouts++;
+      if (began_ns_ >= options_.late_from_ns) violation("deadline: heard nothing in time");
+      return close();
     default: CHECK(false);
   }
+}
+
+std::string KeyClient::under_way() const {
+  if (under_way_.empty()) return "nothing";
+  if (!under_way_.front().call.empty()) return "get " + under_way_.front().call;
+  std::string text;
+  for (const Part& part : under_way_.front().parts) {
+    if (!text.empty()) text += ", ";
+    text += recorder_.keys().name(part.handle.key) + ' ';
+    text += linear::to_string(recorder_.at(part.handle));
+  }
+  return text;
+}
+
+void KeyClient::violation(const std::string& what) {
+  violations_.push_back("client " + std::to_string(options_.number) + " at n" +
+                        std::to_string(node_ + 1) + ", " + what + "; under way: " + under_way());
 }
 
 // ---- Connections --------------------------------------------------------------------------------
@@ -98,16 +84,19 @@ void KeyClient::connect() {
     return;
   }
   state_ = State::connecting;
+  began_ns_ = recorder_.now_ns();
   asked_here_ = 0;
   input_.clear();
   tokens_.assign(tokens_.size(), 0);
-  const io::Address& node = options_.nodes[chance_.below(options_.nodes.size())];
-  stream_ = io_.connect(node, io_.now().monotonic + options_.connect_timeout, *this);
+  node_ = chance_.below(options_.nodes.size());
+  stream_ =
+      io_.connect(options_.nodes[node_], io_.now().monotonic + options_.connect_timeout, *this);
 }
 
 void KeyClient::on_connected(io::StreamId, Result<void, io::Error> result) {
   if (!result) {
     tally_.connect_failures++;
+    if (began_ns_ >= options_.calm_from_ns) violation("calm: cannot connect");
     return close();
   }
   io_.receive(stream_);
@@ -118,13 +107,13 @@ void KeyClient::close() {
   CHECK(state_ != State::closing);
   state_ = State::closing;
   clear_timer();
-  under_way_.reset();
-  read_.reset();
+  under_way_.clear();
   io_.close(stream_);
 }
 
 void KeyClient::lost() {
   tally_.lost++;
+  if (began_ns_ >= options_.calm_from_ns) violation("calm: lost its connection");
   close();
 }
 
@@ -136,7 +125,7 @@ void KeyClient::on_closed(io::StreamId) {
 // ---- Asking -------------------------------------------------------------------------------------
 
 void KeyClient::think() {
-  if (stopping_ || asked_here_ == options_.operations_per_connection) return close();
+  if (stopping_ || asked_here_ >= options_.operations_per_connection) return close();
   state_ = State::thinking;
   const auto bound = static_cast<std::uint64_t>(2 * options_.think.count());
   set_timer(Duration(1 + static_cast<std::int64_t>(chance_.below(bound))));
@@ -144,8 +133,12 @@ void KeyClient::think() {
 
 std::string KeyClient::new_value(std::uint32_t key) {
   const std::uint64_t number = ++values_;
-  if (!Recorder::is_number(key)) {
-    return 'c' + std::to_string(options_.number) + '-' + std::to_string(number);
+  if (recorder_.keys().kind(key) != Keys::Kind::number) {
+    std::string value = 'c' + std::to_string(options_.number) + '-' + std::to_string(number);
+    if (options_.value_bytes_max > value.size() && chance_.chance(1, 16)) {
+      value.resize(chance_.between(value.size(), options_.value_bytes_max), '.');
+    }
+    return value;
   }
   // Far enough from each other that what is added to one does not reach the next.
   return std::to_string((options_.number * 10'000'000 + number) * 10'000);
@@ -154,33 +147,89 @@ std::string KeyClient::new_value(std::uint32_t key) {
 Operation KeyClient::draw_operation(std::uint32_t key) {
   Operation operation;
   operation.client = options_.number;
-  const std::uint64_t draw = chance_.below(100);
-  operation.verb = draw < 35   ? Verb::get
-                   : draw < 50 ? Verb::gets
-                   : draw < 65 ? Verb::set
-                   : draw < 75 ? Verb::add
-                   : draw < 85 ? Verb::remove
-                               : Verb::cas;
-  if (operation.verb == Verb::cas && Recorder::is_number(key)) operation.verb = Verb::incr;
+  operation.verb = recorder_.keys().draw_verb(key, chance_);
   if (operation.verb == Verb::cas && tokens_[key] == 0) operation.verb = Verb::gets;
   if (operation.verb == Verb::cas) operation.token = tokens_[key];
-  if (operation.verb == Verb::incr) operation.number = 1;
-  if (operation.verb == Verb::set || operation.verb == Verb::add || operation.verb == Verb::cas) {
-    operation.value = new_value(key);
-  }
+  if (operation.verb == Verb::incr || operation.verb == Verb::count) operation.number = 1;
+  const bool makes_map =
+      operation.verb == Verb::set && recorder_.keys().kind(key) == Keys::Kind::map;
+  if (linear::writes_value(operation.verb) && !makes_map) operation.value = new_value(key);
   return operation;
+}
+
+void KeyClient::add_part(Asked& asked, std::uint32_t key, const Operation& operation) {
+  asked_here_++;
+  tally_.asked++;
+  if (!options_.owners.empty() && options_.owners[key] != node_) tally_.foreign[node_]++;
+  asked.parts.push_back({recorder_.begin(key, operation), operation});
+}
+
+void KeyClient::ask_one() {
+  const auto key = static_cast<std::uint32_t>(chance_.below(recorder_.keys().count()));
+  const Operation operation = draw_operation(key);
+  Asked asked;
+  asked.is_get = !recorder_.keys().asked_by_get(key, operation.verb).empty();
+  add_part(asked, key, operation);
+  under_way_.push_back(std::move(asked));
+  sending_ += recorder_.keys().encoded(key, operation);
+}
+
+/// A get of distinct keys, in any order.
+void KeyClient::ask_several(std::uint32_t count) {
+  Asked asked;
+  asked.is_get = true;
+  std::string line = "get";
+  const std::uint32_t keys = recorder_.keys().count();
+  auto key = static_cast<std::uint32_t>(chance_.below(keys));
+  for (std::uint32_t i = 0; i < std::min(count, keys); i++, key = (key + 1) % keys) {
+    Operation operation = draw_operation(key);
+    std::string name;
+    if (operation.verb != Verb::gets) {
+      name = recorder_.keys().asked_by_get(key, operation.verb);
+    }
+    if (name.empty()) {
+      operation = {.client = options_.number, .verb = Verb::get};
+      name = recorder_.keys().asked_by_get(key, operation.verb);
+    }
+    line += ' ' + name;
+    add_part(asked, key, operation);
+  }
+  tally_.multi_gets++;
+  under_way_.push_back(std::move(asked));
+  sending_ += line + "\r\n";
+}
+
+void KeyClient::ask_call() {
+  Asked asked;
+  asked.call = drawn_call(options_.calls[chance_.below(options_.calls.size())], chance_);
+  asked_here_++;
+  tally_.calls++;
+  // Whose they are is not known here: all may be another node's.
+  tally_.foreign[node_] +=
+      1 + static_cast<std::uint64_t>(std::count(asked.call.begin(), asked.call.end(), ' '));
+  sending_ += "get " + asked.call + "\r\n";
+  under_way_.push_back(std::move(asked));
 }
 
 void KeyClient::ask() {
   if (stopping_) return close();
   state_ = State::asking;
-  asked_here_++;
-  tally_.asked++;
-  const auto key = static_cast<std::uint32_t>(chance_.below(recorder_.keys()));
-  const Operation operation = draw_operation(key);
-  under_way_ = recorder_.begin(key, operation);
-  sending_ = encoded(Recorder::name(key), operation);
+  began_ns_ = recorder_.now_ns();
+  sending_.clear();
   sent_ = 0;
+  const auto requests = static_cast<std::uint32_t>(chance_.between(1, options_.pipeline_max));
+  for (std::uint32_t i = 0; i < requests; i++) {
+    if (!options_.calls.empty() && chance_.chance(1, 2)) {
+      ask_call();
+      continue;
+    }
+    const bool several = options_.keys_per_get_max > 1 && chance_.chance(1, 4);
+    if (several) {
+      ask_several(static_cast<std::uint32_t>(chance_.between(2, options_.keys_per_get_max)));
+    } else {
+      ask_one();
+    }
+  }
   set_timer(options_.timeout);
   send_rest();
 }
@@ -214,15 +263,12 @@ void KeyClient::parse() {
     ReplyPart part;
     const proto::ReplyParsed parsed = proto::parse_reply(input_, part);
     if (parsed.kind == proto::ReplyParsed::Kind::need_more) return;
+    const bool is_part = parsed.kind == proto::ReplyParsed::Kind::part;
     // Turned away, or told why the connection ends.
-    if (parsed.kind == proto::ReplyParsed::Kind::part && !under_way_ && part.is_error()) {
-      return lost();
-    }
-    const bool fits = parsed.kind == proto::ReplyParsed::Kind::part && under_way_ && take(part);
+    if (is_part && under_way_.empty() && part.is_error()) return lost();
+    const bool fits = is_part && !under_way_.empty() && take(part);
     if (!fits) {
-      const std::string asked = under_way_ ? linear::to_string(recorder_.at(*under_way_)) : "none";
-      violations_.push_back("client " + std::to_string(options_.number) + " was told " +
-                            input_.substr(0, 80) + "; under way: " + asked);
+      violation("replies: was told " + input_.substr(0, 80));
       return close();
     }
     if (state_ == State::closing) return;
@@ -231,47 +277,78 @@ void KeyClient::parse() {
 }
 
 bool KeyClient::take(const ReplyPart& part) {
-  Operation told = recorder_.at(*under_way_);
-  if (part.word == ReplyWord::value) return take_value(part, told);
-  const std::optional<Outcome> outcome = outcome_of(told.verb, part);
-  if (!outcome) {
-    if (!part.is_error()) return false;
-    tally_.errors++;
-    under_way_.reset();
-    read_.reset();
-    think();
+  Asked& asked = under_way_.front();
+  if (!asked.call.empty()) return take_call(part, asked);
+  if (part.word == ReplyWord::value) return take_value(part, asked);
+  if (take_end(part, asked)) {
+    finish();
     return true;
   }
-  if (read_) {
-    if (part.word != ReplyWord::end) return false;
-    told = *read_;
-  } else {
-    told.outcome = *outcome;
-    told.result = part.number;
+  if (!part.is_error()) return false;
+  take_error(part, asked);
+  return true;
+}
+
+bool KeyClient::take_call(const ReplyPart& part, const Asked& asked) {
+  if (part.word == ReplyWord::value) return asked.call.find(part.key) != std::string::npos;
+  if (part.is_error() && part.text.starts_with(cluster_error)) {
+    tally_.errors++;
+    if (began_ns_ >= options_.calm_from_ns) violation("calm: was told " + std::string(part.text));
+  } else if (part.is_error()) {
+    tally_.call_errors++;
+    if (call_error_.empty()) call_error_ = std::string(part.text);
+  } else if (part.word != ReplyWord::end) {
+    return false;
   }
-  answered(told);
+  finish();
   return true;
 }
 
-bool KeyClient::take_value(const ReplyPart& part, Operation& told) {
-  const bool reads = told.verb == Verb::get || told.verb == Verb::gets;
-  if (!reads || read_ || part.key != Recorder::name(under_way_->key)) return false;
-  if (part.cas.has_value() != (told.verb == Verb::gets)) return false;
-  told.outcome = Outcome::hit;
-  told.value = std::string(part.value);
-  told.token = part.cas.value_or(0);
-  if (part.cas == 0) return false;
-  read_ = told;
+bool KeyClient::take_value(const ReplyPart& part, Asked& asked) {
+  if (!asked.is_get) return false;
+  // Keys of which nothing is said are not there.
+  while (asked.heard < asked.parts.size()) {
+    Part& one = asked.parts[asked.heard++];
+    if (recorder_.keys().hear_value(one.handle.key, part, one.told)) return true;
+  }
+  return false;
+}
+
+bool KeyClient::take_end(const ReplyPart& part, Asked& asked) {
+  for (Part& one : asked.parts) {
+    if (one.told.outcome != Outcome::unknown) {
+      if (part.word != ReplyWord::end) return false;
+    } else if (!recorder_.keys().hear_end(one.handle.key, part, one.told)) {
+      return false;
+    }
+  }
   return true;
 }
 
-void KeyClient::answered(const Operation& told) {
-  tally_.answered++;
-  recorder_.end(*under_way_, told);
-  if (told.verb == Verb::gets) tokens_[under_way_->key] = told.token;
-  under_way_.reset();
-  read_.reset();
-  think();
+void KeyClient::take_error(const ReplyPart& part, Asked& asked) {
+  tally_.errors++;
+  if (began_ns_ >= options_.calm_from_ns) violation("calm: was told " + std::string(part.text));
+  // Of a get of several, each may have been asked of another node.
+  const bool certain = asked.parts.size() == 1 && part.text.starts_with(cluster_error) &&
+                       part.text.find(unknown_error) == Bytes::npos;
+  for (Part& one : asked.parts) one.told.outcome = Outcome::unknown;
+  if (certain) {
+    tally_.withdrawn++;
+    recorder_.withdraw(asked.parts.front().handle);
+  }
+  finish();
+}
+
+/// The request at the front has its reply.
+void KeyClient::finish() {
+  for (const Part& one : under_way_.front().parts) {
+    if (one.told.outcome == Outcome::unknown) continue;
+    tally_.answered++;
+    recorder_.end(one.handle, one.told);
+    if (one.told.verb == Verb::gets) tokens_[one.handle.key] = one.told.token;
+  }
+  under_way_.pop_front();
+  if (under_way_.empty()) think();
 }
 
 }  // namespace cacheismo::sim

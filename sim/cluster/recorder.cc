@@ -29,15 +29,21 @@ void Recorder::end(Handle handle, Operation operation) {
   begun = std::move(operation);
 }
 
-void Recorder::lost(std::uint32_t key, bool certain) {
+/// A read without a reply explains nothing and changes nothing (linear/timeline.h).
+void Recorder::withdraw(Handle handle) {
+  Operation& begun = histories_[handle.key][handle.index];
+  CHECK_EQ(begun.outcome, Outcome::unknown);
+  begun.verb = Verb::get;
+}
+
+void Recorder::lost(std::uint32_t key) {
   const std::int64_t now_ns = clockwork_.now_ns;
-  const Outcome outcome = certain ? Outcome::forgotten : Outcome::unknown;
-  histories_[key].push_back({0, Verb::forget, outcome, now_ns, now_ns});
+  histories_[key].push_back({0, Verb::forget, Outcome::forgotten, now_ns, now_ns});
 }
 
 Recorder::Judgement Recorder::judge(const linear::CheckOptions& options) const {
   Judgement judgement;
-  for (std::uint32_t key = 0; key < keys(); key++) {
+  for (std::uint32_t key = 0; key < keys_.count(); key++) {
     for (const Operation& one : histories_[key]) {
       judgement.operations++;
       judgement.unknown += one.outcome == Outcome::unknown ? 1u : 0u;
@@ -45,7 +51,7 @@ Recorder::Judgement Recorder::judge(const linear::CheckOptions& options) const {
     const linear::Result result = linear::check(histories_[key], options);
     if (result.verdict == linear::Verdict::undecided) judgement.undecided++;
     if (result.verdict != linear::Verdict::not_linearizable) continue;
-    judgement.failures.push_back("key " + name(key) + ": " + result.text);
+    judgement.failures.push_back("history: key " + keys_.item(key) + ": " + result.text);
   }
   return judgement;
 }

@@ -1,10 +1,10 @@
 // Recorder: the histories of all keys of a run, as its clients saw them.
 //
 //   client: begin(key, operation) ... end(what it was told) | nothing more, if no reply came
-//   owner of a node that crashed: lost(key, certain)
+//   owner of a node that crashed: lost(key)
 //
-// Times are of the world, not of a host's clocks. A client has one operation at a time; one that is
-// begun and not ended has no known outcome.
+// Times are of the world, not of a host's clocks. An operation that is begun and not ended has no
+// known outcome.
 //
 // What it is not: it judges nothing itself (linear/checker.h).
 
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "sim/clockwork.h"
+#include "sim/cluster/keys.h"
 #include "sim/linear/checker.h"
 #include "sim/linear/history.h"
 
@@ -38,14 +39,11 @@ class Recorder {
     std::vector<std::string> failures;
   };
 
-  Recorder(const Clockwork& clockwork, std::uint32_t keys)
-      : clockwork_(clockwork), histories_(keys) {}
+  Recorder(const Clockwork& clockwork, const Keys& keys)
+      : clockwork_(clockwork), keys_(keys), histories_(keys.count()) {}
 
-  [[nodiscard]] std::uint32_t keys() const { return static_cast<std::uint32_t>(histories_.size()); }
-  /// "k0", "k1", ...
-  [[nodiscard]] static std::string name(std::uint32_t key) { return "k" + std::to_string(key); }
-  /// A key whose values are decimal numbers; incr is for those.
-  [[nodiscard]] static bool is_number(std::uint32_t key) { return key % 3 == 2; }
+  [[nodiscard]] const Keys& keys() const { return keys_; }
+  [[nodiscard]] std::int64_t now_ns() const { return clockwork_.now_ns; }
 
   /// `operation` needs verb, client and what is asked; its time is now.
   [[nodiscard]] Handle begin(std::uint32_t key, linear::Operation operation);
@@ -54,14 +52,17 @@ class Recorder {
   [[nodiscard]] const linear::Operation& at(Handle handle) const {
     return histories_[handle.key][handle.index];
   }
-  /// The key's owner lost its memory; not `certain`: it may have been the owner.
-  void lost(std::uint32_t key, bool certain);
+  /// The operation was certainly not executed, and will not be. Requires that it has not ended.
+  void withdraw(Handle handle);
+  /// The key's owner lost its memory.
+  void lost(std::uint32_t key);
 
   [[nodiscard]] const linear::History& history(std::uint32_t key) const { return histories_[key]; }
   [[nodiscard]] Judgement judge(const linear::CheckOptions& options = {}) const;
 
  private:
   const Clockwork& clockwork_;
+  Keys keys_;
   std::vector<linear::History> histories_;
 };
 

@@ -43,11 +43,17 @@ void execute(Key& key, Operation& one, std::uint64_t& versions) {
       one.outcome = key.value ? Outcome::not_stored : Outcome::stored;
       if (!key.value) write(one.value);
       return;
+    case Verb::replace:
+      one.outcome = key.value ? Outcome::stored : Outcome::not_stored;
+      if (key.value) write(one.value);
+      return;
     case Verb::remove:
       one.outcome = key.value ? Outcome::deleted : Outcome::not_found;
       key.value.reset();
       return;
+    case Verb::count:
     case Verb::incr:
+      if (!key.value && one.verb == Verb::count) key.value = "0";
       if (!key.value) {
         one.outcome = Outcome::not_found;
       } else if (!is_number(*key.value)) {
@@ -84,11 +90,11 @@ int below(int bound) { return *rc::gen::inRange(0, bound); }
 Operation drawn_operation(const Key& key) {
   constexpr const char* values[] = {"a", "b", "1", "7"};
   Operation one;
-  one.verb = static_cast<Verb>(below(20) == 0 ? 7 : below(7));
-  if (one.verb == Verb::set || one.verb == Verb::add || one.verb == Verb::cas) {
-    one.value = values[below(4)];
-  }
-  if (one.verb == Verb::incr) one.number = static_cast<std::uint64_t>(1 + below(2));
+  constexpr int forget = static_cast<int>(Verb::forget);
+  one.verb = static_cast<Verb>(below(20) == 0 ? forget : below(forget));
+  if (writes_value(one.verb)) one.value = values[below(4)];
+  if (one.verb == Verb::incr || one.verb == Verb::count)
+    one.number = static_cast<std::uint64_t>(1 + below(2));
   // Tokens are those that could have been told.
   if (one.verb == Verb::cas) {
     one.token = key.version - std::min(key.version, static_cast<std::uint64_t>(below(2)));

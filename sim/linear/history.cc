@@ -13,8 +13,10 @@ const char* name_of(Verb verb) {
     case Verb::gets: return "gets";
     case Verb::set: return "set";
     case Verb::add: return "add";
+    case Verb::replace: return "replace";
     case Verb::remove: return "delete";
     case Verb::incr: return "incr";
+    case Verb::count: return "count";
     case Verb::cas: return "cas";
     case Verb::forget: return "forget";
   }
@@ -58,11 +60,13 @@ bool fits(Verb verb, Outcome outcome) {
     case Verb::get:
     case Verb::gets: return outcome == Outcome::hit || outcome == Outcome::miss;
     case Verb::set: return outcome == Outcome::stored;
-    case Verb::add: return outcome == Outcome::stored || outcome == Outcome::not_stored;
+    case Verb::add:
+    case Verb::replace: return outcome == Outcome::stored || outcome == Outcome::not_stored;
     case Verb::remove: return outcome == Outcome::deleted || outcome == Outcome::not_found;
     case Verb::incr:
       return outcome == Outcome::number || outcome == Outcome::not_found ||
              outcome == Outcome::not_a_number;
+    case Verb::count: return outcome == Outcome::number || outcome == Outcome::not_a_number;
     case Verb::cas:
       return outcome == Outcome::stored || outcome == Outcome::exists ||
              outcome == Outcome::not_found;
@@ -77,11 +81,10 @@ std::string to_string(const Operation& operation) {
                      (known ? milliseconds(operation.return_ns) : std::string()) + " ";
   if (operation.verb != Verb::forget) text += "client " + std::to_string(operation.client) + " ";
   text += name_of(operation.verb);
-  if (operation.verb == Verb::set || operation.verb == Verb::add || operation.verb == Verb::cas) {
-    text += ' ' + quoted(operation.value);
-  }
+  if (writes_value(operation.verb)) text += ' ' + quoted(operation.value);
   if (operation.verb == Verb::cas) text += " token " + std::to_string(operation.token);
-  if (operation.verb == Verb::incr) text += ' ' + std::to_string(operation.number);
+  if (operation.verb == Verb::incr || operation.verb == Verb::count)
+    text += ' ' + std::to_string(operation.number);
   text += ": ";
   if (operation.outcome == Outcome::hit) {
     text += quoted(operation.value);

@@ -22,14 +22,16 @@
 namespace cacheismo::linear {
 
 enum class Verb : std::uint8_t {
-  get,     ///< hit or miss
-  gets,    ///< the same; a hit also tells the token
-  set,     ///< stored
-  add,     ///< stored or not_stored
-  remove,  ///< delete: deleted or not_found
-  incr,    ///< number, not_found or not_a_number
-  cas,     ///< stored, exists or not_found
-  forget,  ///< the cache lost the key, whether it had it or not: a crash, an eviction; forgotten
+  get,      ///< hit or miss
+  gets,     ///< the same; a hit also tells the token
+  set,      ///< stored
+  add,      ///< stored or not_stored
+  replace,  ///< stored or not_stored
+  remove,   ///< delete: deleted or not_found
+  incr,     ///< number, not_found or not_a_number
+  count,    ///< number or not_a_number: incr of an object, which begins at 0 if there is none
+  cas,      ///< stored, exists or not_found
+  forget,   ///< the cache lost the key, whether it had it or not: a crash, an eviction; forgotten
 };
 
 enum class Outcome : std::uint8_t {
@@ -52,10 +54,10 @@ struct Operation {
   Outcome outcome = Outcome::unknown;
   std::int64_t call_ns = 0;
   std::int64_t return_ns = 0;  ///< at least call_ns; no meaning if the outcome is unknown
-  std::string value = {};      ///< set, add, cas: what is written; get, gets: what a hit returned
+  std::string value = {};      ///< of a write: what is written; get, gets: what a hit returned
   std::uint64_t token = 0;     ///< cas: what is asked for; gets: what a hit told
-  std::uint64_t number = 0;    ///< incr: how much; never 0
-  std::uint64_t result = 0;    ///< incr: the number that was returned
+  std::uint64_t number = 0;    ///< incr, count: how much; never 0
+  std::uint64_t result = 0;    ///< incr, count: the number that was returned
 };
 
 using History = std::vector<Operation>;
@@ -64,6 +66,11 @@ inline constexpr std::int64_t never_ns = INT64_MAX;
 
 [[nodiscard]] inline bool is_known(const Operation& operation) {
   return operation.outcome != Outcome::unknown;
+}
+
+/// Whether `verb` writes the operation's value if it does what it says.
+[[nodiscard]] inline bool writes_value(Verb verb) {
+  return verb == Verb::set || verb == Verb::add || verb == Verb::replace || verb == Verb::cas;
 }
 
 /// Whether `outcome` is one that `verb` can have.

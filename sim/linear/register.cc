@@ -75,6 +75,10 @@ std::optional<State> Register::step(const State& state, const Operation& operati
       if (present) return unchanged_if(may_be(operation, Outcome::not_stored));
       if (!may_be(operation, Outcome::stored)) return std::nullopt;
       return written(operation.value);
+    case Verb::replace:
+      if (!present) return unchanged_if(may_be(operation, Outcome::not_stored));
+      if (!may_be(operation, Outcome::stored)) return std::nullopt;
+      return written(operation.value);
     case Verb::remove:
       if (!present) return unchanged_if(may_be(operation, Outcome::not_found));
       if (!may_be(operation, Outcome::deleted)) return std::nullopt;
@@ -82,6 +86,7 @@ std::optional<State> Register::step(const State& state, const Operation& operati
     case Verb::incr:
       if (!present) return unchanged_if(may_be(operation, Outcome::not_found));
       return incremented(state, operation);
+    case Verb::count: return incremented(present ? state : written("0"), operation);
     case Verb::cas:
       if (!present) return unchanged_if(may_be(operation, Outcome::not_found));
       if (state.token != operation.token) return unchanged_if(may_be(operation, Outcome::exists));

@@ -50,6 +50,30 @@ TEST_F(RegisterTest, PresentKeyAnswersWithWhatWasWrittenLast) {
   EXPECT_EQ(after(a, {.verb = Verb::forget, .outcome = Outcome::forgotten}), State{});
 }
 
+TEST_F(RegisterTest, ReplaceNeedsWhatAddMustNotMeet) {
+  const Operation replace{.verb = Verb::replace, .outcome = Outcome::stored, .value = "b"};
+  const Operation refused{.verb = Verb::replace, .outcome = Outcome::not_stored, .value = "b"};
+  const State a = after({}, set("a"));
+  EXPECT_EQ(machine.value_of(after(a, replace)), "b");
+  EXPECT_FALSE(possible(a, refused));
+  EXPECT_EQ(after({}, refused), State{});
+  EXPECT_FALSE(possible({}, replace));
+  EXPECT_EQ(after({}, {.verb = Verb::replace, .value = "b"}), State{});
+}
+
+TEST_F(RegisterTest, ACountBeginsAtNothing) {
+  const auto count = [](std::uint64_t result) {
+    return Operation{
+        .verb = Verb::count, .outcome = Outcome::number, .number = 2, .result = result};
+  };
+  const State two = after({}, count(2));
+  EXPECT_EQ(machine.value_of(two), "2");
+  EXPECT_EQ(machine.value_of(after(two, count(4))), "4");
+  EXPECT_FALSE(possible(two, count(2)));
+  EXPECT_FALSE(possible({}, count(4)));
+  EXPECT_EQ(machine.value_of(after({}, {.verb = Verb::count, .number = 1})), "1");
+}
+
 TEST_F(RegisterTest, EmptyValueIsNotAbsence) {
   const State empty = after({}, set(""));
   EXPECT_EQ(after(empty, {.verb = Verb::get, .outcome = Outcome::hit, .value = ""}), empty);

@@ -1,0 +1,94 @@
+// RingHistory: whether what a node has stored under a key is the key's state, while the cluster has
+// just changed.
+//
+//   epoch    5        6        7 (current)
+//   owner    a        b        a            a key, as node a sees it
+//   a has    value    value    value?       it may be older than what b has made of it meanwhile
+//
+// A node that gets a key has either nothing under it or a leftover of an earlier time. It settles
+// the key at the first touch: the leftover goes, and the state comes from whoever owned the key
+// before. Which keys are settled is kept as their hashes until nothing of the past is left.
+//
+//  1. judge() says `good` only if the state was made, or settled, here under the ring by which the
+//     key was last this node's, or carried there from a ring by which it was too.
+//  2. A key that was settled is never taken from an old owner again, so that what was deleted or
+//     overwritten here does not come back.
+//  3. At most `settled_max` hashes are kept. When they are used up, keys are still judged right,
+//     but no more can be settled: each touch finds nothing, which a cache may always say.
+//
+// What it is not: it moves nothing. Two keys with one 64-bit hash may lose one value, never mix
+// two.
+
+#ifndef CACHEISMO_CLUSTER_RING_HISTORY_H_
+#define CACHEISMO_CLUSTER_RING_HISTORY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "cacheismo/base/bytes.h"
+#include "cacheismo/cluster/ring.h"
+
+namespace cacheismo::cluster {
+
+class RingHistory {
+ public:
+  /// Past rings that are remembered. Of more changes on top of each other the oldest is forgotten,
+  /// and what was not touched since then is taken for a leftover.
+  static constexpr std::size_t past_max = 4;
+
+  /// `self`: the node's name.
+  RingHistory(std::string self, std::size_t settled_max)
+      : self_(std::move(self)), settled_max_(settled_max) {}
+
+  /// The ring from now on. The first one begins a history without a past.
+  void push(Ring ring);
+  [[nodiscard]] bool has_ring() const { return !eras_.empty(); }
+  /// Requires has_ring().
+  [[nodiscard]] const Ring& ring() const { return eras_.back().ring; }
+  /// Index of this node in ring(); nullopt: it is no member.
+  [[nodiscard]] std::optional<std::uint32_t> self() const { return eras_.back().self; }
+
+  /// There is a past: keys must be judged.
+  [[nodiscard]] bool open() const { return eras_.size() > 1; }
+  enum class State : std::uint8_t {
+    good,       ///< what is stored here, or that nothing is, is the key's state
+    unsettled,  ///< it is a leftover
+  };
+  /// Of a key that this node owns or, if another node asks for it, has owned. `placed` is what the
+  /// ring hashes.
+  [[nodiscard]] State judge(Bytes placed) const;
+  /// The key's state here is good from now on. False: no room, it stays unsettled.
+  bool settle(Bytes placed);
+  /// Who owned the key before this node; null: nobody else, as far as is remembered.
+  [[nodiscard]] const Member* owner_before(Bytes placed) const;
+
+  [[nodiscard]] std::size_t settled() const { return settled_count_; }
+  [[nodiscard]] bool full() const { return settled_count_ >= settled_max_; }
+  /// Nothing of the past is left: no leftover is stored, and nobody is asked any more.
+  void close();
+
+ private:
+  struct Era {
+    Ring ring;
+    std::optional<std::uint32_t> self;
+    std::unordered_set<std::uint64_t> settled;  ///< never iterated
+  };
+  [[nodiscard]] bool owned_in(const Era& era, Bytes placed) const {
+    return era.self && era.ring.owner(placed) == *era.self;
+  }
+
+  std::string self_;
+  std::size_t settled_max_;
+  std::vector<Era> eras_;  ///< oldest first; the last is the current one
+  std::size_t settled_count_ = 0;
+  bool complete_ = true;  ///< no era was forgotten
+};
+
+}  // namespace cacheismo::cluster
+
+#endif  // CACHEISMO_CLUSTER_RING_HISTORY_H_

@@ -1,0 +1,99 @@
+// The verbs: cacheismo check DIR, cacheismo test DIR, cacheismo copy FROM TO.
+
+#include <utility>
+
+#include "cacheismo/flag_values.h"
+#include "cacheismo/flags.h"
+#include "cacheismo/proto/decimal.h"
+
+namespace cacheismo {
+namespace {
+
+constexpr std::uint16_t default_port = 11211;
+constexpr std::uint64_t passes_max = 1000;
+
+/// host, host:port or [v6]:port
+Result<std::pair<std::string, std::uint16_t>, std::string> parse_node(Bytes text) {
+  const auto wrong = [&] {
+    return failure("copy wants nodes as host:port, not \"" + std::string(text) + '"');
+  };
+  Bytes host = text;
+  Bytes port;
+  const std::size_t colon = text.rfind(':');
+  const bool bracketed = text.starts_with('[');
+  if (colon != Bytes::npos && (!bracketed || text[colon - 1] == ']')) {
+    host = text.substr(0, colon);
+    port = text.substr(colon + 1);
+  }
+  if (bracketed) {
+    if (!host.ends_with(']')) return wrong();
+    host = host.substr(1, host.size() - 2);
+  }
+  if (host.empty() || (colon != Bytes::npos && port.empty() && !bracketed)) return wrong();
+  if (port.empty()) return std::pair(std::string(host), default_port);
+  const auto number = proto::parse_unsigned(port);
+  if (!number || *number == 0 || *number > 65535) return wrong();
+  return std::pair(std::string(host), static_cast<std::uint16_t>(*number));
+}
+
+Result<Options, std::string> parse_copy(std::span<const char* const> arguments) {
+  Options options;
+  options.action = Action::copy;
+  CopyOptions& copy = options.copy;
+  std::size_t nodes = 0;
+  for (const Bytes word : arguments.subspan(2)) {
+    constexpr Bytes passes = "--passes=";
+    constexpr Bytes auth_file = "--auth-file=";
+    if (word == "--resume") {
+      copy.resume = true;
+    } else if (word == "--verify") {
+      copy.verify = true;
+    } else if (word.starts_with(auth_file)) {
+      if (auto path = parse_path("--auth-file", word.substr(auth_file.size()), copy.auth_file);
+          !path)
+        return failure(path.error());
+    } else if (word.starts_with(passes)) {
+      const auto number = proto::parse_unsigned(word.substr(passes.size()));
+      if (!number || *number == 0 || *number > passes_max)
+        return failure(std::string("--passes wants a number from 1 to 1000"));
+      copy.passes_max = static_cast<std::uint32_t>(*number);
+    } else if (word.starts_with('-')) {
+      return failure(
+          "unknown flag " + std::string(word) +
+          " of copy: there are --resume, --verify, --passes=<num> and --auth-file=<file>");
+    } else if (nodes < 2) {
+      auto node = parse_node(word);
+      if (!node) return failure(node.error());
+      (nodes == 0 ? copy.from_host : copy.to_host) = node->first;
+      (nodes == 0 ? copy.from_port : copy.to_port) = node->second;
+      ++nodes;
+    } else {
+      ++nodes;
+      break;
+    }
+  }
+  if (nodes != 2)
+    return failure(std::string("cacheismo copy wants two nodes, FROM and TO, as host:port"));
+  if (copy.resume && copy.verify)
+    return failure(std::string("--verify only compares: it does not go with --resume"));
+  return options;
+}
+
+}  // namespace
+
+Result<Options, std::string> parse_verb(std::span<const char* const> arguments) {
+  const std::string verb = arguments[1];
+  if (verb == "copy") return parse_copy(arguments);
+  Options options;
+  options.action = verb == "check" ? Action::check_scripts : Action::test_scripts;
+  if (verb != "check" && verb != "test") {
+    return failure("what is \"" + verb + "\"? Only flags are expected (-h lists them)");
+  }
+  if (arguments.size() != 3 || Bytes(arguments[2]).empty()) {
+    return failure("cacheismo " + verb + " wants one directory of scripts");
+  }
+  options.directory = arguments[2];
+  return options;
+}
+
+}  // namespace cacheismo

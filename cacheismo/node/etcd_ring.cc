@@ -1,0 +1,192 @@
+#include "cacheismo/node/etcd_ring.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "cacheismo/base/check.h"
+
+namespace cacheismo::node {
+
+EtcdRing::EtcdRing(EtcdRingOptions options) : options_(std::move(options)) {}
+
+EtcdRing::~EtcdRing() { CHECK(!attached_); }
+
+// ---- The ring -----------------------------------------------------------------------------------
+
+Result<RingView, std::string> EtcdRing::read() {
+  if (!member_ || !member_->ring())
+    return failure(member_ ? member_->why_no_ring() : std::string("etcd was not asked yet"));
+  RingView view;
+  view.spec = *member_->ring();
+  for (const cluster::Member& member : view.spec.members) {
+    const auto host = options_.resolve(member.host);
+    if (!host)
+      return failure("etcd: node " + member.name + ": " + member.host + ": " + host.error());
+    view.addresses.push_back({io::Address::Kind::tcp, *host, member.port});
+  }
+  read_version_ = member_->version();  // a host without an address may have one in a second
+  return view;
+}
+
+bool EtcdRing::changed() { return member_ && member_->version() != read_version_; }
+
+Result<void, std::string> EtcdRing::change(const cluster::RingChange& change) {
+  CHECK(attached_);
+  auto begun = member_->change(change, now());
+  settle();
+  return begun;
+}
+
+std::string EtcdRing::report() { return member_ ? member_->change_report() : "none"; }
+
+bool EtcdRing::may_write(MonotonicTime now) const { return member_ && member_->may_write(now); }
+
+// ---- Beginning and end --------------------------------------------------------------------------
+
+void EtcdRing::attach(io::Io& io, Log& log, const io::Address& own, RingUser& user) {
+  CHECK(!attached_);
+  io_ = &io;
+  log_ = &log;
+  user_ = &user;
+  cluster::EtcdOptions member = options_.member;
+  if (member.self.host.empty()) {
+    member.self.host = own.host;
+    member.self.port = own.port;
+  }
+  member_.emplace(std::move(member), Prng(io.random().next()));
+  attached_ = true;
+  settle();
+}
+
+void EtcdRing::detach(bool leaves) {
+  CHECK(attached_);
+  if (leaves) {
+    leaves_ = true;
+    member_->leave(now());
+  } else {
+    leaves_ = false;
+    ending_ = true;
+  }
+  settle();
+}
+
+/// What the member wants after whatever has happened. The user is told from a timer's callback, so
+/// that it never hears of its own calls inside them.
+void EtcdRing::settle() {
+  if (member_->finished()) ending_ = true;
+  calls_.settle();
+  watch_.settle();
+  tell_log();
+  if (ending_ && !leaves_ && !calls_.is_open() && !watch_.is_open()) {
+    if (timer_ != io::TimerId{}) io_->cancel_timer(timer_);
+    timer_ = {};
+    attached_ = false;
+    return;
+  }
+  plan_wakeup();
+}
+
+void EtcdRing::plan_wakeup() {
+  MonotonicTime at = member_->next_deadline().value_or(MonotonicTime::max());
+  const bool tell_ring = !ending_ && member_->version() != told_version_;
+  const bool tell_end = ending_ && leaves_ && !calls_.is_open() && !watch_.is_open();
+  if (ending_) at = MonotonicTime::max();
+  if (tell_ring || tell_end) at = now();
+  if (timer_ != io::TimerId{} && timer_at_ == at) return;
+  if (timer_ != io::TimerId{}) io_->cancel_timer(timer_);
+  timer_ = {};
+  timer_at_ = at;
+  if (at != MonotonicTime::max()) timer_ = io_->set_timer(at, *this);
+}
+
+void EtcdRing::on_timer(io::TimerId timer) {
+  CHECK(timer == timer_);
+  timer_ = {};
+  if (ending_ && leaves_ && !calls_.is_open() && !watch_.is_open()) {
+    attached_ = false;
+    user_->on_ring_left();
+    return;
+  }
+  if (!ending_) member_->expire(now());
+  if (member_->version() != told_version_) {
+    told_version_ = member_->version();
+    user_->on_ring_changed();
+  }
+  settle();
+}
+
+void EtcdRing::tell_log() {
+  for (const cluster::EtcdNote& note : member_->take_notes())
+    log_->write(note.bad ? Level::warn : Level::info, note.event, note.fields);
+}
+
+// ---- Streams ------------------------------------------------------------------------------------
+
+void EtcdRing::Stream::settle() {
+  cluster::EtcdMember& member = *ring_.member_;
+  if (ring_.ending_ || member.wants_close(lane_)) close();
+  if (!open_ && !ring_.ending_ && member.wants_connect(lane_, ring_.now())) {
+    member.on_connecting(lane_);
+    open_ = true;
+    stream_ = ring_.io_->connect(ring_.options_.endpoints[member.endpoint()],
+                                 ring_.now() + cluster::etcd_call_timeout, *this);
+  }
+  if (!open_ || closing_ || sending_) return;
+  const Bytes output = member.output(lane_);
+  if (output.empty()) return;
+  sending_ = true;
+  ring_.io_->send(stream_, std::span(&output, 1));
+}
+
+void EtcdRing::Stream::close() {
+  if (!open_ || closing_) return;
+  closing_ = true;
+  ring_.io_->close(stream_);
+}
+
+void EtcdRing::Stream::lost(io::Error error) {
+  ring_.member_->on_lost(lane_, io::to_string(error), ring_.now());
+  ring_.settle();
+}
+
+void EtcdRing::Stream::on_connected(io::StreamId stream, Result<void, io::Error> result) {
+  if (closing_) return;
+  if (!result) {
+    lost(result.error());
+    return;
+  }
+  ring_.io_->receive(stream);
+  ring_.member_->on_connected(lane_, ring_.now());
+  ring_.settle();
+}
+
+void EtcdRing::Stream::on_received(io::StreamId stream, Result<io::Received, io::Error> result) {
+  if (closing_) return;
+  if (!result) {
+    lost(result.error());
+    return;
+  }
+  ring_.member_->on_received(lane_, result->leased, ring_.now());
+  ring_.settle();
+  if (!closing_) ring_.io_->receive(stream);
+}
+
+void EtcdRing::Stream::on_sent(io::StreamId, Result<std::size_t, io::Error> result) {
+  sending_ = false;
+  if (closing_) return;
+  if (!result) {
+    lost(result.error());
+    return;
+  }
+  ring_.member_->taken(lane_, *result, ring_.now());
+  ring_.settle();
+}
+
+void EtcdRing::Stream::on_closed(io::StreamId) {
+  open_ = closing_ = sending_ = false;
+  ring_.member_->on_closed(lane_);
+  ring_.settle();
+}
+
+}  // namespace cacheismo::node

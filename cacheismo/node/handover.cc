@@ -1,0 +1,282 @@
+#include "cacheismo/node/handover.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cacheismo/base/check.h"
+#include "cacheismo/base/limits.h"
+#include "cacheismo/cluster/hop.h"
+#include "cacheismo/node/connection_table.h"
+#include "cacheismo/node/item_copy.h"
+#include "cacheismo/node/item_form.h"
+#include "cacheismo/node/node_state.h"
+#include "cacheismo/node/routing.h"
+#include "cacheismo/proto/base64.h"
+
+namespace cacheismo::node {
+
+using cluster::RingHistory;
+using lua::Answer;
+
+namespace {
+
+/// The key of `cluster:take:KEY` or `cluster:give:KEY` as it can stand on a line; empty: it is too
+/// long, and the item stays where it is.
+struct WireKey {
+  std::string text;
+  bool base64 = false;
+};
+
+bool stands_on_a_line(Bytes key) {
+  return std::ranges::all_of(key, [](char c) { return c > ' ' && c != 0x7f; });
+}
+
+WireKey wire_key(Bytes what, Bytes key) {
+  std::string text = "cluster:";
+  text += what;
+  text += key;
+  if (stands_on_a_line(key))
+    return {.text = text.size() <= limits::key_bytes_max ? text : std::string()};
+  std::string encoded(proto::base64_size(text.size()), '\0');
+  proto::base64_encode(text, encoded.data());
+  if (encoded.size() > limits::key_bytes_max) encoded.clear();
+  return {.text = std::move(encoded), .base64 = true};
+}
+
+}  // namespace
+
+Handover::Handover(NodeState& node, Routing& routing, Peers& peers)
+    : node_(node), routing_(routing), peers_(peers) {}
+
+void Handover::ring_changed() {
+  changed_at_ = received_at_ = node_.io.now().monotonic;
+  scanning_ = true;
+  failed_ = false;
+  cursor_ = 0;
+}
+
+void Handover::drop(Bytes key) {
+  if (node_.store.remove(node_.store.key(key), {}, node_.now) == store::Outcome::stored)
+    ++counters_.dropped;
+}
+
+// ---- The new owner ------------------------------------------------------------------------------
+
+Handover::Touch Handover::touch(Bytes key, bool replaces, std::uint32_t slot) {
+  RingHistory& history = routing_.history();
+  if (history.judge(key) == RingHistory::State::good) return Touch::go_on;
+  if (!replaces && ask(std::string(key), slot)) return Touch::wait;
+  drop(key);
+  history.settle(key);
+  return Touch::go_on;
+}
+
+/// Asks the old owner, or joins those who wait. False: there is nobody to ask.
+bool Handover::ask(const std::string& key, std::uint32_t slot) {
+  if (const auto found = asked_.find(key); found != asked_.end()) {
+    takings_.at(found->second).waiting.push_back(slot);
+    return true;
+  }
+  const cluster::Member* before = routing_.history().owner_before(key);
+  if (before == nullptr || routing_.history().full()) return false;
+  const auto address = routing_.address_of(before->name);
+  const WireKey wire = wire_key("take:", key);
+  if (!address || wire.text.empty()) return false;
+  PeerRequest request;
+  request.opaque = peers_.next_opaque();
+  request.key = wire.text;
+  request.bytes =
+      fmt::format("mg {} v{} k O{} P", wire.text, wire.base64 ? " b" : "", request.opaque);
+  request.deadline = node_.io.now().monotonic + node_.config.cluster.timeout;
+  request.read_only = true;
+  cluster::append_hop(request.bytes, routing_.hop());
+  request.bytes += "\r\n";
+  const auto call = peers_.submit(*address, std::move(request), *this);
+  if (!call) {
+    ++counters_.take_failed;
+    return false;
+  }
+  asked_.emplace(key, *call);
+  takings_.emplace(*call, Taking{.key = key, .waiting = {slot}});
+  return true;
+}
+
+void Handover::forget(std::uint32_t slot) {
+  for (auto& [call, taking] : takings_) std::erase(taking.waiting, slot);
+}
+
+/// Whatever came of it, the key is settled, and those who waited go on.
+void Handover::end_taking(std::uint64_t call) {
+  auto taking = takings_.extract(call);
+  asked_.erase(taking.mapped().key);
+  routing_.history().settle(taking.mapped().key);
+  for (const std::uint32_t slot : taking.mapped().waiting) node_.connections->at(slot).settled();
+}
+
+Answer Handover::give(Bytes key, Bytes form) {
+  received_at_ = node_.io.now().monotonic;
+  RingHistory& history = routing_.history();
+  if (node_.hop && node_.hop->epoch != history.ring().epoch())
+    return {.is = Answer::Is::error, .text = "cluster: this node has another ring"};
+  const auto item = take_item(form);
+  if (!item || !form.empty() || item->key != key)
+    return {.is = Answer::Is::error, .text = "malformed item"};
+  if (!routing_.owns_key(key) || history.judge(key) == RingHistory::State::good) {
+    ++counters_.received_late;
+    return {};
+  }
+  drop(key);
+  if (!history.settle(key)) return {};
+  if (!store_form(node_.store, *item, node_.now)) return {};
+  ++counters_.received;
+  return {.is = Answer::Is::value, .text = "OK"};
+}
+
+// ---- The old owner ------------------------------------------------------------------------------
+
+Answer Handover::take(Bytes key) {
+  if (routing_.history().judge(key) != RingHistory::State::good) return {};
+  text_.clear();
+  if (!append_form(node_.store, key, FormOf::item, node_.config.item_bytes_max, node_.now, text_))
+    return {};
+  return {.is = Answer::Is::value, .text = text_};
+}
+
+/// What is to become of one item that the scan has met.
+void Handover::move_on(const std::string& key) {
+  const RingHistory& history = routing_.history();
+  if (routing_.owns_key(key)) {
+    if (history.judge(key) != RingHistory::State::good && !asked_.contains(key)) drop(key);
+    return;
+  }
+  const auto owner = routing_.address_of(history.ring().members()[history.ring().owner(key)].name);
+  const WireKey wire = wire_key("give:", key);
+  std::string form;
+  const bool good = history.judge(key) == RingHistory::State::good;
+  const bool has_form =
+      good && owner && !wire.text.empty() &&
+      append_form(node_.store, key, FormOf::item, node_.config.item_bytes_max, node_.now, form);
+  Bytes bytes = form;
+  if (!has_form || take_item(bytes)->kind == ItemForm::Kind::long_one) {
+    drop(key);
+    return;
+  }
+  PeerRequest request;
+  request.opaque = peers_.next_opaque();
+  request.key = wire.text;
+  request.bytes = fmt::format("ms {} {}{} k O{} P", wire.text, form.size(), wire.base64 ? " b" : "",
+                              request.opaque);
+  cluster::append_hop(request.bytes, routing_.hop());
+  request.bytes += "\r\n";
+  request.bytes += form;
+  request.bytes += "\r\n";
+  request.lane = Lane::bulk;
+  request.deadline = node_.io.now().monotonic + node_.config.cluster.timeout;
+  if (const auto call = peers_.submit(*owner, std::move(request), *this)) {
+    gifts_.emplace(*call, key);
+  } else {
+    give_again();
+  }
+}
+
+/// A gift was not taken; another scan will meet it.
+void Handover::give_again() {
+  ++counters_.give_failed;
+  failed_ = true;
+}
+
+bool Handover::work() {
+  const MonotonicTime now = node_.io.now().monotonic;
+  if (!scanning_ && failed_ && now >= scan_again_at_) {
+    scanning_ = true;
+    failed_ = false;
+    cursor_ = 0;
+  }
+  if (!scanning_) {
+    close_if_due();
+    return false;
+  }
+  if (gifts_.size() >= handover_gifts_max) return true;
+  class Keys final : public store::Store::Visitor {
+   public:
+    explicit Keys(std::vector<std::string>& to) : to_(to) {}
+    void visit(const store::ItemView& item) override { to_.emplace_back(item.key()); }
+
+   private:
+    std::vector<std::string>& to_;
+  };
+  std::vector<std::string> keys;
+  Keys visitor(keys);
+  const store::ScanRule rule{.visits_max = handover_gifts_max,
+                             .lines_max = limits::scan_lines_per_turn};
+  cursor_ = node_.store.scan(cursor_, rule, visitor, node_.now).next;
+  for (const std::string& key : keys) move_on(key);
+  if (cursor_ != 0) return true;
+  scanning_ = false;
+  scan_again_at_ = now + handover_pause;
+  node_.log.write(Level::info, "handover_scanned",
+                  fmt::format("epoch={} under_way={} given={} dropped={}", routing_.ring().epoch(),
+                              gifts_.size(), counters_.given, counters_.dropped));
+  return false;
+}
+
+void Handover::close_if_due() {
+  RingHistory& history = routing_.history();
+  if (!history.open() || failed_ || !gifts_.empty() || !takings_.empty()) return;
+  const MonotonicTime now = node_.io.now().monotonic;
+  if (now - changed_at_ < handover_time_min || now - received_at_ < handover_quiet_time) return;
+  history.close();
+  node_.log.write(Level::info, "handover_closed",
+                  fmt::format("epoch={} taken={} received={}", history.ring().epoch(),
+                              counters_.taken, counters_.received));
+}
+
+// ---- Replies ------------------------------------------------------------------------------------
+
+void Handover::on_peer_reply(std::uint64_t call, const proto::ReplyPart& reply) {
+  if (auto gift = gifts_.extract(call)) {
+    // What the new owner cannot store by itself, it will not store later either.
+    if (reply.is_error() && reply.text.starts_with("cluster:")) {
+      give_again();
+      return;
+    }
+    ++counters_.given;
+    if (!routing_.owns_key(gift.mapped())) drop(gift.mapped());
+    return;
+  }
+  const auto found = takings_.find(call);
+  if (found == takings_.end()) return;
+  const std::string& key = found->second.key;
+  // Somebody may have written it meanwhile.
+  if (routing_.history().judge(key) != RingHistory::State::good) {
+    drop(key);
+    Bytes bytes = reply.value;
+    const auto item =
+        reply.word == proto::ReplyWord::meta_value ? take_item(bytes) : std::optional<ItemForm>();
+    if (item && item->key == key && store_form(node_.store, *item, node_.now)) {
+      ++counters_.taken;
+    } else {
+      ++(reply.is_error() ? counters_.take_failed : counters_.taken_empty);
+    }
+  }
+  end_taking(call);
+}
+
+void Handover::on_peer_failure(std::uint64_t call, cluster::Failure, bool) {
+  if (gifts_.erase(call) > 0) return give_again();
+  const auto found = takings_.find(call);
+  if (found == takings_.end()) return;
+  ++counters_.take_failed;
+  if (routing_.history().judge(found->second.key) != RingHistory::State::good)
+    drop(found->second.key);
+  end_taking(call);
+}
+
+std::optional<std::string> Handover::audit() const {
+  if (asked_.size() != takings_.size()) return "handover: a key was asked for twice, or never";
+  return std::nullopt;
+}
+
+}  // namespace cacheismo::node

@@ -1,0 +1,130 @@
+// Handover: what a change of the ring moves from node to node, while both of them serve.
+//
+//   new owner   first touch of a key --take--> old owner        drops its leftover, asks, goes on
+//   old owner   scans its items --------give--> new owner       which keeps what it has not touched
+//
+//  1. The new owner answers from the first moment. What needs the old state of a key waits until it
+//     has come, or has failed to; one question is asked for all who wait for one key.
+//  2. A key that was touched at its new owner takes nothing from an old one any more, so that what
+//     was overwritten or deleted does not come back (RingHistory).
+//  3. An old owner that is asked knows of the new ring from then on: it refuses the key's requests.
+//  4. A bounded number of items is under way; serving goes first: the scan looks at a few
+//     lines of the index in each turn.
+//  5. The past is closed when this node has no leftover, nothing to give, has been given nothing
+//     for a while, and a minute has passed.
+//
+// What it is not: it decides no ring. What could not be moved is a miss, never an error.
+
+#ifndef CACHEISMO_NODE_HANDOVER_H_
+#define CACHEISMO_NODE_HANDOVER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "cacheismo/base/bytes.h"
+#include "cacheismo/base/units.h"
+#include "cacheismo/cluster/ring_history.h"
+#include "cacheismo/lua/engine.h"
+#include "cacheismo/node/peers.h"
+
+namespace cacheismo::node {
+
+struct NodeState;
+class Routing;
+
+/// Items that are on their way to their new owners at the same time: a round trip of 1 ms then
+/// moves 32,000 items a second.
+inline constexpr std::size_t handover_gifts_max = 32;
+
+/// How long a past is kept open at least after a change, and behind the last gift.
+inline constexpr Duration handover_time_min = std::chrono::seconds(60);
+inline constexpr Duration handover_quiet_time = std::chrono::seconds(10);
+
+/// Until gifts that were not taken are tried again.
+inline constexpr Duration handover_pause = std::chrono::seconds(1);
+
+/// Keys whose settling is remembered take this share of -m at most, as a fraction 1 / n, at 32
+/// bytes each.
+inline constexpr std::uint64_t handover_memory_share = 32;
+
+struct HandoverCounters {
+  std::uint64_t taken = 0;        ///< keys whose state came from an old owner at their first touch
+  std::uint64_t taken_empty = 0;  ///< keys that the old owner had nothing of
+  std::uint64_t take_failed = 0;
+  std::uint64_t given = 0;          ///< items that a new owner has answered for
+  std::uint64_t give_failed = 0;    ///< tried again
+  std::uint64_t received = 0;       ///< gifts that were stored
+  std::uint64_t received_late = 0;  ///< gifts that were not: the key had been touched
+  std::uint64_t dropped = 0;        ///< leftovers that were removed
+};
+
+class Handover final : public PeerReplies {
+ public:
+  Handover(NodeState& node, Routing& routing, Peers& peers);
+
+  /// The ring has changed.
+  void ring_changed();
+
+  enum class Touch : std::uint8_t {
+    go_on,
+    wait,  ///< Connection::settled() follows for the connection in `slot`; then touch again
+  };
+  /// This node is about to execute something on a key that it owns. `replaces`: its old state does
+  /// not matter. Requires an open past.
+  [[nodiscard]] Touch touch(Bytes key, bool replaces, std::uint32_t slot);
+  /// The connection in `slot` has ended.
+  void forget(std::uint32_t slot);
+
+  // What other nodes ask.
+  [[nodiscard]] lua::Answer take(Bytes key);
+  [[nodiscard]] lua::Answer give(Bytes key, Bytes form);
+
+  /// A few lines of the scan. True: there is more to do.
+  bool work();
+
+  void on_peer_reply(std::uint64_t call, const proto::ReplyPart& reply) override;
+  void on_peer_failure(std::uint64_t call, cluster::Failure failure, bool sent) override;
+
+  [[nodiscard]] const HandoverCounters& counters() const { return counters_; }
+  /// Something is still to be moved, or removed.
+  [[nodiscard]] bool active() const { return scanning_ || !gifts_.empty(); }
+  [[nodiscard]] std::optional<std::string> audit() const;
+
+ private:
+  /// A key whose state was asked for.
+  struct Taking {
+    std::string key;
+    std::vector<std::uint32_t> waiting;  ///< connections' slots
+  };
+
+  void drop(Bytes key);
+  [[nodiscard]] bool ask(const std::string& key, std::uint32_t slot);
+  void end_taking(std::uint64_t call);
+  void move_on(const std::string& key);
+  void give_again();
+  void close_if_due();
+
+  NodeState& node_;
+  Routing& routing_;
+  Peers& peers_;
+  std::unordered_map<std::uint64_t, Taking> takings_;     ///< by call of Peers
+  std::map<std::string, std::uint64_t> asked_;            ///< their calls by key
+  std::unordered_map<std::uint64_t, std::string> gifts_;  ///< keys under way, by call of Peers
+  std::uint64_t cursor_ = 0;
+  bool scanning_ = false;
+  bool failed_ = false;  ///< a gift of this scan was not taken: another scan follows
+  MonotonicTime scan_again_at_;
+  MonotonicTime changed_at_;
+  MonotonicTime received_at_;
+  HandoverCounters counters_;
+  std::string text_;  ///< behind the latest answer
+};
+
+}  // namespace cacheismo::node
+
+#endif  // CACHEISMO_NODE_HANDOVER_H_

@@ -1,0 +1,191 @@
+// Goal: while the ring changes, every key is found, nothing that was overwritten or deleted comes
+// back, and what leaves is empty in the end. Method: three simulated nodes whose rings the test
+// changes; a client of the first.
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cacheismo/cluster/ring.h"
+#include "cacheismo/lua/objects/shipped.h"
+#include "sim/ring_list.h"
+#include "sim/wire.h"
+
+namespace cacheismo::node {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int keys_count = 300;
+
+class HandoverTest : public testing::Test {
+ protected:
+  static sim::Wire::Options options() {
+    sim::Wire::Options options;
+    options.nodes = 3;
+    options.scripts = lua::shipped_scripts();
+    return options;
+  }
+
+  /// The ring that follows, in which n3 is active or leaving.
+  void change(cluster::MemberState state) {
+    RingView view = sim::ring_of(3, cluster::Hashing::ketama, ++epoch_);
+    view.spec.members[2].state = state;
+    for (std::size_t node = 0; node < 3; ++node) wire_.ring(node).set(view);
+  }
+  /// All nodes know of it, and have moved nothing yet but a few lines.
+  void change_now(cluster::MemberState state) {
+    change(state);
+    wire_.advance(1100ms);
+  }
+  std::string ask(Bytes bytes) {
+    std::string reply = wire_.ask(client_, bytes);
+    EXPECT_EQ(wire_.audit(), std::nullopt);
+    return reply;
+  }
+  static std::string key(int i) { return "key" + std::to_string(i); }
+  static std::string set(const std::string& key, const std::string& value,
+                         const std::string& exptime = "0") {
+    return "set " + key + " 7 " + exptime + " " + std::to_string(value.size()) + "\r\n" + value +
+           "\r\n";
+  }
+  static std::string block(const std::string& key, const std::string& value) {
+    return "VALUE " + key + " 7 " + std::to_string(value.size()) + "\r\n" + value + "\r\nEND\r\n";
+  }
+  void fill() {
+    for (int i = 0; i < keys_count; ++i) ask(set(key(i), "v" + std::to_string(i)));
+  }
+  int found() {
+    int found = 0;
+    for (int i = 0; i < keys_count; ++i)
+      found += ask("get " + key(i) + "\r\n") == block(key(i), "v" + std::to_string(i)) ? 1 : 0;
+    return found;
+  }
+  std::uint64_t stat(std::size_t node, const std::string& what, const std::string& name) {
+    const std::string all = wire_.ask(wire_.connect(wire_.address(node)), what + "\r\n");
+    const std::size_t at = all.find("STAT " + name + " ");
+    EXPECT_NE(at, std::string::npos) << name << " in " << all;
+    return at == std::string::npos ? 0 : std::stoull(all.substr(at + 6 + name.size()));
+  }
+  /// A key of n3 while it is active.
+  std::string key_of_third(int n = 0) {
+    const cluster::Ring ring = *cluster::Ring::make(wire_.ring(0).view().spec);
+    for (int i = 0;; ++i) {
+      std::string key = "k" + std::to_string(i);
+      if (ring.owner(key) == 2 && n-- == 0) return key;
+    }
+  }
+
+  sim::Wire wire_{options()};
+  sim::RawConnection& client_ = wire_.connect();
+  std::uint64_t epoch_ = 1;
+};
+
+constexpr auto active = cluster::MemberState::active;
+constexpr auto leaving = cluster::MemberState::leaving;
+
+TEST_F(HandoverTest, EveryKeyIsFoundFromTheFirstMomentOn) {
+  fill();
+  change_now(leaving);
+  EXPECT_EQ(found(), keys_count);
+  change_now(active);
+  EXPECT_EQ(found(), keys_count);
+}
+
+TEST_F(HandoverTest, WhatLeavesIsEmptyInTheEndAndMayBeStopped) {
+  fill();
+  EXPECT_GT(stat(2, "stats", "curr_items"), 0u);
+  change(leaving);
+  wire_.advance(5s);
+  EXPECT_EQ(stat(2, "stats", "curr_items"), 0u);
+  EXPECT_EQ(stat(2, "stats cluster", "handover_active"), 0u);
+  wire_.node(2).stop(Stop::at_once);
+  wire_.advance(1s);
+  EXPECT_EQ(found(), keys_count);
+}
+
+TEST_F(HandoverTest, WhatWasDeletedOrOverwrittenDoesNotComeBack) {
+  const std::string gone = key_of_third(0);
+  const std::string newer = key_of_third(1);
+  ask(set(gone, "old") + set(newer, "old"));
+  change_now(leaving);
+  EXPECT_EQ(ask("delete " + gone + "\r\n"), "DELETED\r\n");
+  EXPECT_EQ(ask(set(newer, "new")), "STORED\r\n");
+  EXPECT_EQ(ask("get " + gone + "\r\n"), "END\r\n");
+  change_now(active);
+  EXPECT_EQ(ask("get " + gone + "\r\n"), "END\r\n");
+  EXPECT_EQ(ask("get " + newer + "\r\n"), block(newer, "new"));
+  wire_.advance(200s);
+  EXPECT_EQ(ask("get " + gone + "\r\n"), "END\r\n");
+  EXPECT_EQ(ask("get " + newer + "\r\n"), block(newer, "new"));
+}
+
+TEST_F(HandoverTest, EveryCommandSeesTheOldState) {
+  for (int i = 0; i < 6; ++i) ask(set(key_of_third(i), "5"));
+  std::vector<std::string> keys;
+  for (int i = 0; i < 6; ++i) keys.push_back(key_of_third(i));
+  change_now(leaving);
+  EXPECT_EQ(ask("add " + keys[0] + " 0 0 1\r\nx\r\n"), "NOT_STORED\r\n");
+  EXPECT_EQ(ask("incr " + keys[1] + " 2\r\n"), "7\r\n");
+  EXPECT_EQ(ask("append " + keys[2] + " 0 0 1\r\nx\r\n"), "STORED\r\n");
+  EXPECT_EQ(ask("get " + keys[2] + "\r\n"), block(keys[2], "5x"));
+  EXPECT_EQ(ask("touch " + keys[3] + " 0\r\n"), "TOUCHED\r\n");
+  EXPECT_EQ(ask("mg " + keys[4] + " v f\r\n"), "VA 1 f7\r\n5\r\n");
+  EXPECT_EQ(ask("get " + keys[5] + " " + keys[0] + "\r\n"),
+            "VALUE " + keys[5] + " 7 1\r\n5\r\n" + block(keys[0], "5"));
+}
+
+TEST_F(HandoverTest, TimeToLiveAndObjectsMoveToo) {
+  const std::string mortal = key_of_third();
+  ask(set(mortal, "x", "100"));
+  for (int i = 0; i < 20; ++i)
+    for (int times = 0; times < 3; ++times) ask("get counter:incr:c" + std::to_string(i) + "\r\n");
+  wire_.advance(10s);
+  change_now(leaving);
+  const std::string ttl = ask("mg " + mortal + " t\r\n");
+  EXPECT_TRUE(ttl == "HD t89\r\n" || ttl == "HD t88\r\n") << ttl;
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(ask("mg counter:incr:c" + std::to_string(i) + " v\r\n"), "VA 1\r\n4\r\n");
+}
+
+TEST_F(HandoverTest, ManyWhoWaitForOneKeyAskOnce) {
+  const std::string key = key_of_third();
+  ask(set(key, "x"));
+  change(leaving);
+  wire_.node_io(2).pause(1500ms);  // nothing is given meanwhile, and the answer takes its time
+  wire_.advance(1100ms);
+  std::vector<sim::RawConnection*> clients;
+  for (int i = 0; i < 10; ++i) clients.push_back(&wire_.connect());
+  for (auto* client : clients) client->write("get " + key + "\r\n");
+  wire_.advance(1s);
+  for (auto* client : clients) EXPECT_EQ(client->take(), block(key, "x"));
+  EXPECT_EQ(stat(0, "stats cluster", "handover_taken") + stat(1, "stats cluster", "handover_taken"),
+            1u);
+}
+
+TEST_F(HandoverTest, AnOldOwnerThatIsGoneMeansMissesAndNoErrors) {
+  const std::string key = key_of_third();
+  ask(set(key, "x"));
+  wire_.node(2).stop(Stop::at_once);
+  wire_.advance(100ms);
+  change_now(leaving);
+  client_.write("get " + key + "\r\n");
+  wire_.advance(1100ms);
+  EXPECT_EQ(client_.take(), "END\r\n");
+  EXPECT_EQ(ask(set(key, "y")), "STORED\r\n");
+  EXPECT_EQ(ask("get " + key + "\r\n"), block(key, "y"));
+}
+
+TEST_F(HandoverTest, ThePastIsClosedInTheEnd) {
+  fill();
+  change(leaving);
+  wire_.advance(100s);
+  EXPECT_EQ(stat(0, "stats cluster", "handover_open"), 0u);
+  EXPECT_EQ(stat(1, "stats cluster", "handover_open"), 0u);
+  EXPECT_EQ(found(), keys_count);
+}
+
+}  // namespace
+}  // namespace cacheismo::node

@@ -1,0 +1,149 @@
+#include "sim/cluster_scenario.h"
+
+#include <utility>
+
+#include "cacheismo/base/check.h"
+#include "cacheismo/cluster/ring.h"
+#include "sim/cluster/cluster.h"
+#include "sim/object_scripts.h"
+
+namespace cacheismo::sim {
+namespace {
+
+constexpr Duration settling = std::chrono::seconds(1);          // from the last fault on
+constexpr Duration slack = std::chrono::milliseconds(100);      // of an answer that is just in time
+constexpr Duration impatience = std::chrono::milliseconds(60);  // of some clients
+
+FaultPlan plan_of(const ScenarioOptions& options) {
+  FaultPlan plan = options.plan ? *options.plan : draw_fault_plan(Prng(options.seed).derive(100));
+  if (plan.until_ns == 0) plan.until_ns = static_cast<std::uint64_t>(options.length.count()) / 2;
+  if (options.sabotage != Sabotage::none) plan.crash_every_ns = 0;
+  return plan;
+}
+
+/// Whether a host or a link may stand still, so that a client waits although its node does not.
+bool may_stand_still(const FaultPlan& plan) {
+  return plan.pause_every_ns > 0 || plan.clog_every_ns > 0 || plan.partition_every_ns > 0 ||
+         plan.latency_tail_per_million > 0 || plan.accept_fail_per_million > 0 ||
+         plan.slow_factor_max > 0;
+}
+
+ClusterOptions draw(const ScenarioOptions& options) {
+  Prng chance = Prng(options.seed).derive(200);
+  ClusterOptions cluster;
+  cluster.seed = options.seed;
+  cluster.nodes = options.nodes;
+  cluster.clients = options.clients;
+  cluster.plan = plan_of(options);
+  cluster.sabotage = is_in_scripts(options.sabotage) ? Sabotage::none : options.sabotage;
+  cluster.journal = options.journal;
+  cluster.hashing = static_cast<cluster::Hashing>(chance.below(3));
+  cluster.keys = static_cast<std::uint32_t>(chance.between(4, 16));
+  if (chance.chance(2, 3) || is_in_scripts(options.sabotage)) {
+    cluster.objects = static_cast<std::uint32_t>(chance.between(2, 6));
+    cluster.scripts = object_scripts(options.sabotage);
+  }
+  if (!options.own.calls.empty() && !cluster.scripts) {
+    cluster.scripts = object_scripts(options.sabotage);
+  }
+  for (const lua::Script& script : options.own.scripts) cluster.scripts->push_back(script);
+  cluster.client.calls = options.own.calls;
+  cluster.config.memory_bytes = 8 * MiB;
+  constexpr std::int64_t timeouts_ms[] = {100, 300, 1000};
+  const Duration timeout = std::chrono::milliseconds(timeouts_ms[chance.below(3)]);
+  cluster.config.cluster.timeout = timeout;
+  cluster.config.listen_options.backlog = chance.chance(1, 3) ? 2 : 1024;
+  cluster.config.requests_per_event = static_cast<std::uint32_t>(chance.between(1, 20));
+  KeyClient::Options& client = cluster.client;
+  client.think = std::chrono::milliseconds(chance.between(1, 8));
+  client.pipeline_max = chance.chance(1, 2) ? 1 : 4;
+  client.keys_per_get_max = chance.chance(1, 2) ? 1 : 8;
+  constexpr std::uint64_t value_bytes[] = {0, 0, 20'000, 100'000};  // bulk begins at 64 KiB
+  client.value_bytes_max = value_bytes[chance.below(4)];
+  client.operations_per_connection = chance.between(3, 100);
+  const auto healed_ns = static_cast<std::int64_t>(cluster.plan.until_ns) + settling.count();
+  if (chance.chance(1, 4)) {
+    client.timeout = impatience;
+  } else {
+    client.timeout = timeout + slack;
+    client.late_from_ns = may_stand_still(cluster.plan) ? healed_ns : 0;
+  }
+  return cluster;
+}
+
+void count(Report& report, const char* name, std::uint64_t value) {
+  report.cluster.push_back({name, value});
+}
+
+void count_clients(const Cluster& cluster, bool with_calls, Report& report) {
+  KeyClient::Tally sum;
+  for (const auto& client : cluster.clients()) {
+    const KeyClient::Tally& one = client->tally();
+    sum.asked += one.asked;
+    sum.answered += one.answered;
+    sum.multi_gets += one.multi_gets;
+    sum.errors += one.errors;
+    sum.withdrawn += one.withdrawn;
+    sum.calls += one.calls;
+    sum.call_errors += one.call_errors;
+    sum.timeouts += one.timeouts;
+    sum.lost += one.lost;
+    sum.connect_failures += one.connect_failures;
+  }
+  count(report, "asked", sum.asked);
+  count(report, "answered", sum.answered);
+  count(report, "multi_gets", sum.multi_gets);
+  count(report, "errors", sum.errors);
+  count(report, "certain_errors", sum.withdrawn);
+  count(report, "timeouts", sum.timeouts);
+  count(report, "connections_lost", sum.lost);
+  count(report, "connect_failures", sum.connect_failures);
+  if (!with_calls) return;
+  count(report, "calls", sum.calls);
+  count(report, "call_errors", sum.call_errors);
+  for (const auto& client : cluster.clients()) {
+    if (client->call_error().empty()) continue;
+    report.node += "\na call was answered: " + client->call_error();
+    break;
+  }
+}
+
+}  // namespace
+
+Report run_cluster_scenario(const ScenarioOptions& options) {
+  CHECK(options.nodes > 0 && options.nodes <= cluster_nodes_max);
+  CHECK_LE(options.clients, cluster_clients_max);
+  const ClusterOptions drawn = draw(options);
+  Cluster cluster(drawn);
+  cluster.run_for(options.length);
+  cluster.finish();
+
+  Report report;
+  report.seed = options.seed;
+  report.plan = drawn.plan;
+  report.node = "nodes=" + std::to_string(drawn.nodes) +
+                " hashing=" + std::string(cluster::to_string(drawn.hashing)) + " timeout_ms=" +
+                std::to_string(drawn.config.cluster.timeout / std::chrono::milliseconds(1)) +
+                " keys=" + std::to_string(drawn.keys) + " objects=" + std::to_string(drawn.objects);
+  report.violations = cluster.violations();
+  report.marks = cluster.world().marks();
+  report.tallies.resize(tallies_count);
+  count(report, "judged", cluster.judgement().operations);
+  count(report, "unknown", cluster.judgement().unknown);
+  count(report, "undecided", cluster.judgement().undecided);
+  count(report, "forwarded", cluster.seen().forwarded);
+  count(report, "foreign", cluster.seen().foreign);
+  count(report, "items", cluster.seen().items);
+  count_clients(cluster, !options.own.calls.empty(), report);
+  for (std::size_t i = 0; i < report.cluster.size(); i++) {
+    cluster.world().clockwork().journal.note(cluster.world().now().count(), Note::end, 0,
+                                             static_cast<std::uint32_t>(i), 1,
+                                             report.cluster[i].count);
+  }
+  report.hash = cluster.world().hash();
+  report.events = cluster.world().events();
+  report.simulated = cluster.world().now();
+  return report;
+}
+
+}  // namespace cacheismo::sim

@@ -1,0 +1,100 @@
+#include "sim/peer_sabotage.h"
+
+#include <charconv>
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+namespace cacheismo::sim {
+namespace {
+
+constexpr std::size_t npos = std::string::npos;
+
+/// A `VA` reply in a send.
+struct Value {
+  std::string key;
+  std::size_t at = 0;  ///< of the value
+  std::size_t bytes = 0;
+};
+
+std::optional<Value> value_at(const std::string& bytes, std::size_t line, std::size_t line_end) {
+  Value value;
+  const char* begin = bytes.data() + line + 3;
+  if (bytes.compare(line, 3, "VA ") != 0) return std::nullopt;
+  const auto read = std::from_chars(begin, bytes.data() + line_end, value.bytes);
+  if (read.ec != std::errc() || line_end + 2 + value.bytes > bytes.size()) return std::nullopt;
+  const std::size_t key = bytes.find(" k", line);
+  if (key == npos || key > line_end) return std::nullopt;
+  value.key = bytes.substr(key + 2, bytes.find_first_of(" \r", key + 2) - key - 2);
+  value.at = line_end + 2;
+  return value;
+}
+
+/// All of a send that begins at a line's beginning.
+std::vector<Value> values_in(const std::string& bytes) {
+  std::vector<Value> values;
+  std::size_t line = 0;
+  while (line < bytes.size()) {
+    const std::size_t end = bytes.find("\r\n", line);
+    if (end == npos) break;
+    const auto value = value_at(bytes, line, end);
+    line = end + 2;
+    if (!value) continue;
+    values.push_back(*value);
+    line += value->bytes + 2;
+  }
+  return values;
+}
+
+}  // namespace
+
+bool PeerSabotage::swap_values(std::string& bytes) {
+  const std::vector<Value> values = values_in(bytes);
+  for (std::size_t i = 1; i < values.size(); i++) {
+    const Value& one = values[i - 1];
+    const Value& other = values[i];
+    if (one.bytes != other.bytes || one.key == other.key) continue;
+    const std::string kept = bytes.substr(one.at, one.bytes);
+    bytes.replace(one.at, one.bytes, bytes, other.at, other.bytes);
+    bytes.replace(other.at, other.bytes, kept);
+    return true;
+  }
+  return false;
+}
+
+bool PeerSabotage::ask_twice(std::string& bytes) {
+  const std::size_t line = bytes.find("ma ");
+  if (line == npos || (line > 0 && bytes[line - 1] != '\n')) return false;
+  const std::size_t key_end = bytes.find(' ', line + 3);
+  const std::size_t hop = bytes.find(" P1.", line);
+  const std::size_t end = bytes.find("\r\n", line);
+  if (key_end == npos || hop == npos || end == npos || hop > end) return false;
+  const std::string words = bytes.substr(hop, bytes.find_first_of(" \r", hop + 1) - hop);
+  bytes.insert(line, bytes.substr(line, key_end - line) + " q" + words + "\r\n");
+  return true;
+}
+
+bool PeerSabotage::stale_value(std::string& bytes, Prng& chance) {
+  bool changed = false;
+  for (const Value& value : values_in(bytes)) {
+    std::string now = bytes.substr(value.at, value.bytes);
+    std::string& before = values_[value.key];
+    if (before.size() == now.size() && before != now && chance.chance(1, 8)) {
+      bytes.replace(value.at, value.bytes, before);
+      changed = true;
+    }
+    before = std::move(now);
+  }
+  return changed;
+}
+
+bool PeerSabotage::forget_hop(std::string& bytes) {
+  bool changed = false;
+  for (std::size_t at = bytes.find(" P1."); at != npos; at = bytes.find(" P1.", at + 1)) {
+    bytes[at + 2] = '0';
+    changed = true;
+  }
+  return changed;
+}
+
+}  // namespace cacheismo::sim

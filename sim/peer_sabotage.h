@@ -1,0 +1,37 @@
+// PeerSabotage: bugs of a cluster, as what a node would say to its peers if it had them.
+//
+//   ... ma k v O7 k P1.0.1.950 ...   requests that are forwarded: all have a hop
+//   ... VA 5 f0 kuser:7 O27 ...      replies to them: all have an opaque
+//
+// What it is not: it keeps no state but what it needs to be wrong.
+
+#ifndef CACHEISMO_SIM_PEER_SABOTAGE_H_
+#define CACHEISMO_SIM_PEER_SABOTAGE_H_
+
+#include <map>
+#include <string>
+
+#include "cacheismo/base/prng.h"
+
+namespace cacheismo::sim {
+
+class PeerSabotage {
+ public:
+  // Each looks at all bytes of one send and says whether it changed them.
+
+  /// Of two values of one length that leave together each goes to the other's key.
+  [[nodiscard]] static bool swap_values(std::string& bytes);
+  /// An `ma` is asked twice, the first time without a reply.
+  [[nodiscard]] static bool ask_twice(std::string& bytes);
+  /// A value is the one before the last of its key. Remembers what it sees.
+  [[nodiscard]] bool stale_value(std::string& bytes, Prng& chance);
+  /// A request that was forwarded says that it was not.
+  [[nodiscard]] static bool forget_hop(std::string& bytes);
+
+ private:
+  std::map<std::string, std::string> values_;  ///< by key
+};
+
+}  // namespace cacheismo::sim
+
+#endif  // CACHEISMO_SIM_PEER_SABOTAGE_H_
