@@ -2,7 +2,9 @@
 //
 // NullIo hands the node one batch of request bytes, takes every send whole and never blocks.
 // 100,000 items with 100-byte values, keys drawn at random from a fixed list, as bench/side_by_side
-// does. Times are per batch; `items_per_second` counts requests (keys for multi-gets).
+// does; and 1,000 objects of each of some types, whose methods virtual keys call. Times are per
+// batch; `items_per_second` counts requests (keys for multi-gets). `valgrind --tool=callgrind` with
+// --benchmark_filter counts the instructions of one of them, the same each time.
 
 #include <cstdint>
 #include <memory>
@@ -13,7 +15,9 @@
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/prng.h"
+#include "cacheismo/io/arena_memory.h"
 #include "cacheismo/io/io.h"
+#include "cacheismo/lua/objects/shipped.h"
 #include "cacheismo/node/config.h"
 #include "cacheismo/node/log.h"
 #include "cacheismo/node/node.h"
@@ -101,17 +105,27 @@ class NullLog final : public Log {
   void write(Level, Bytes, Bytes) override {}
 };
 
+class ShippedScripts final : public ScriptSource {
+ public:
+  Result<std::vector<lua::Script>, std::string> read() override { return lua::shipped_scripts(); }
+};
+
 constexpr int keys_total = 100'000;
+constexpr int objects_total = 1000;
+constexpr int fields_total = 10;
 constexpr int batches = 1024;
 
 std::string key(std::uint64_t n) { return "key:" + std::to_string(1'000'000'000 + n); }
 
 class Bench {
  public:
-  Bench() : arena_(64 * MiB, '\0') {
+  Bench()
+      : arena_(64 * MiB, '\0'),
+        script_heap_(std::move(*io::ArenaMemory::reserve(16 * MiB, 64 * KiB))) {
     Config config;
     config.listen = {{}};
-    node_ = std::make_unique<Node>(config, io_, log_, std::span(arena_));
+    config.scripts.source = &scripts_;
+    node_ = std::make_unique<Node>(config, io_, log_, std::span(arena_), script_heap_.bytes());
     CHECK(node_->start().has_value());
     io_.open();
     const std::string value(100, 'v');
@@ -123,6 +137,8 @@ class Bench {
     io_.finish();
     CHECK(node_->stopped());
   }
+
+  void send(const std::string& request) { io_.exchange(request); }
 
   void run(benchmark::State& state, int requests, std::string (*request)(Prng&)) {
     Prng random(7);
@@ -142,7 +158,9 @@ class Bench {
   }
 
  private:
+  ShippedScripts scripts_;
   std::string arena_;
+  io::ArenaMemory script_heap_;
   NullIo io_;
   NullLog log_;
   std::unique_ptr<Node> node_;
@@ -182,6 +200,39 @@ void multi_get_50(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * 50);
 }
 BENCHMARK(multi_get_50);
+
+// ---- Objects ------------------------------------------------------------------------------------
+
+std::string object(Prng& random) { return std::to_string(random.below(objects_total)); }
+std::string field(Prng& random) { return ":f" + std::to_string(random.below(fields_total)); }
+std::string one_map_get(Prng& random) {
+  return "get map:get:" + object(random) + field(random) + "\r\n";
+}
+std::string one_map_put(Prng& random) {
+  return "get map:put:" + object(random) + field(random) + ":01234567890123456789\r\n";
+}
+std::string one_increment(Prng& random) { return "get counter:incr:" + object(random) + ":1\r\n"; }
+std::string one_quota(Prng& random) { return "get quota:addandcheck:" + object(random) + ":1\r\n"; }
+std::string one_value(Prng& random) { return "get swcounter:add:" + object(random) + ":42\r\n"; }
+
+void call(benchmark::State& state, std::string (*request)(Prng&)) {
+  Bench bench;
+  for (int i = 0; i < objects_total; ++i) {
+    const std::string name = std::to_string(i);
+    bench.send("get map:new:" + name + " quota:new:" + name +
+               ":1000000000:month swcounter:new:" + name + ":100\r\n");
+    for (int j = 0; j < fields_total; ++j)
+      bench.send("get map:put:" + name + ":f" + std::to_string(j) + ":01234567890123456789\r\n");
+    for (int j = 0; j < 100; ++j) bench.send("get swcounter:add:" + name + ":42\r\n");
+  }
+  bench.run(state, static_cast<int>(state.range(0)), request);
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK_CAPTURE(call, map_get, one_map_get)->Arg(16);
+BENCHMARK_CAPTURE(call, map_put, one_map_put)->Arg(16);
+BENCHMARK_CAPTURE(call, counter_incr, one_increment)->Arg(16);
+BENCHMARK_CAPTURE(call, quota_addandcheck, one_quota)->Arg(16);
+BENCHMARK_CAPTURE(call, swcounter_add, one_value)->Arg(16);
 
 }  // namespace
 }  // namespace cacheismo::node
