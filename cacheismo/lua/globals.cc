@@ -66,6 +66,7 @@ int open_libraries(lua_State* lua) {
   lua_newtable(lua);
   const int base = lua_gettop(lua);
   open_base(lua);
+  open_numbers(lua);
   open_protected_calls(lua);
   lua_newtable(lua);
   const int all = lua_gettop(lua);

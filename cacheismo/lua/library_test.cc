@@ -25,6 +25,24 @@ TEST(Library, TostringMayBeOverriddenWithinTheLimits) {
             "error: test.lua:1: '__tostring' must return a string");
 }
 
+TEST(Library, DecimalReadsWhatClientsWriteAndNothingElse) {
+  TestVm vm;
+  EXPECT_EQ(vm.run("return decimal('17'), decimal('-3'), decimal('+3'), decimal('007')"),
+            "17,-3,3,7");
+  EXPECT_EQ(vm.run("return decimal('1e3'), decimal('2.5'), decimal('.5'), decimal('5.')"),
+            "1000,2.500000,0.500000,5");
+  EXPECT_EQ(vm.run("return decimal('9223372036854775807'), decimal('-9223372036854775808')"),
+            "9223372036854775807,-9223372036854775808");
+  EXPECT_EQ(vm.run("return decimal('9223372036854775808')"), "9223372036854775808.000000");
+  EXPECT_EQ(vm.run("return decimal(4), decimal(4.0), decimal(4.5)"), "4,4,4.500000");
+  for (const char* refused :
+       {"''",    "' 17'", "'17 '", "'0x11'", "'inf'", "'nan'",   "'-inf'", "'1e999'",       "'+'",
+        "'+-3'", "'-+3'", "'1-5'", "'.'",    "'e3'",  "'1_000'", "'1\\0'", "('0'):rep(41)", "{}",
+        "true",  "nil",   "1/0",   "0/0"})
+    EXPECT_EQ(vm.run("return decimal(" + std::string(refused) + ")"), "nil") << refused;
+  EXPECT_EQ(vm.run("return decimal()"), "nil");
+}
+
 TEST(Library, CostsAreWhatTheWorkIs) {
   TestVm vm;
   const auto cost = [&](const std::string& program) {

@@ -10,29 +10,15 @@
 --
 -- Required by types, yours too; it is no type itself.
 
-local error, tonumber = error, tonumber
-local find = string.find
-local huge, tointeger, type_of_number = math.huge, math.tointeger, math.type
+local decimal, error = decimal, error
+local type_of_number = math.type
 
 local arguments = {}
 
-local number_bytes_max = 40
-
-local function parse(value, name)
-  local decimal = type_of_number(value)
-    or (#value <= number_bytes_max and find(value, "^[-+]?[%d.]+[eE]?[-+]?%d*$"))
-  local result = decimal and tonumber(value)
-  if not result or result ~= result or result == huge or result == -huge then
-    error(name .. " is not a number", 0)
-  end
-  return tointeger(result) or result
-end
-
 local function number(value, name, low, high)
   if value == nil then error(name .. " is missing", 0) end
-  -- An integer as it is mostly written; whatever looks different is looked at closely.
-  local result = tointeger(value)
-  if not result or result .. "" ~= value and result ~= value then result = parse(value, name) end
+  local result = decimal(value)
+  if not result then error(name .. " is not a number", 0) end
   if low and result < low then error(name .. " is below " .. low, 0) end
   if high and result > high then error(name .. " is above " .. high, 0) end
   return result
