@@ -20,11 +20,14 @@
 
 namespace cacheismo::lua {
 
+struct Fields;
+
 struct Charge {
   std::int64_t left = 0;
   bool (*refill)(Charge&) = nullptr;           ///< true: `left` is above zero again; null: never
   void (*on_exhausted)(lua_State*) = nullptr;  ///< does not return
   void (*on_no_memory)(lua_State*) = nullptr;  ///< an allocation has failed; null: no matter
+  const Fields* fields = nullptr;  ///< of the state's stored tables (fields.h); null: it has none
 };
 
 /// Requires that the state's main thread was given a Charge before anything ran in it.

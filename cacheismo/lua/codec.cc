@@ -204,6 +204,11 @@ void ValueBytes::set_long_string(TableNumber table, std::uint64_t bytes) {
   put_little_endian(table, significant_bytes(table));
 }
 
+bool refers(Bytes value) {
+  const unsigned tag = value.empty() ? 0 : first(value);
+  return tag == value_table || tag == value_long_string;
+}
+
 Value decode_value(Bytes value) {
   if (value.empty()) return {};
   const unsigned tag = first(value);

@@ -91,6 +91,9 @@ using Value =
 
 [[nodiscard]] Value decode_value(Bytes value);
 
+/// Whether a value is a table or a long string: there are other entries that belong to it.
+[[nodiscard]] bool refers(Bytes value);
+
 /// An entry's value under construction.
 class ValueBytes {
  public:

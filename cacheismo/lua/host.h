@@ -46,6 +46,9 @@ class State {
   /// Require a State opened for writing. False: the object would become larger than is allowed, or
   /// the call has changed too much of it; nothing was done.
   [[nodiscard]] virtual bool put(Bytes key, Bytes value) = 0;
+  /// put(), unless there is a value that `keeps` is true of.
+  enum class Put : std::uint8_t { done, kept, refused };
+  [[nodiscard]] virtual Put put_unless(Bytes key, Bytes value, bool (*keeps)(Bytes old)) = 0;
   /// True: there was one. With `done` false nothing was done, for the reasons of put().
   struct Erased {
     bool done = true;

@@ -47,6 +47,11 @@ class MapHost final : public Host {
       entries[std::string(key)] = std::string(value);
       return true;
     }
+    Put put_unless(Bytes key, Bytes value, bool (*keeps)(Bytes)) override {
+      const auto old = find(key);
+      if (old && keeps(*old)) return Put::kept;
+      return put(key, value) ? Put::done : Put::refused;
+    }
     Erased erase(Bytes key) override {
       if (changes_left == 0) return {.done = false, .found = false};
       --changes_left;

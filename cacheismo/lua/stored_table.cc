@@ -4,25 +4,19 @@
 #include <cmath>
 
 #include "cacheismo/lua/charge.h"
+#include "cacheismo/lua/fields.h"
 #include "cacheismo/lua/stored_entries.h"
+#include "cacheismo/lua/stored_proxy.h"
 
 namespace cacheismo::lua {
 
 // ---- Proxies ------------------------------------------------------------------------------------
 
-struct StoredTables::Proxy {
-  StoredTables* owner = nullptr;
-  State* state = nullptr;
-  TableNumber table = 0;
-  std::uint32_t serial = 0;
-  Access access = Access::read;
-};
-
 /// The metamethods, and what they are made of.
 struct StoredTables::Meta {
   static Proxy& proxy(lua_State* lua, int index) {
     auto& proxy = *static_cast<Proxy*>(lua_touserdata(lua, index));
-    if (proxy.serial != proxy.owner->serial_)
+    if (proxy.has_ended())
       luaL_error(lua,
                  "this object belongs to a call that has ended, or to the time before a yield");
     return proxy;
@@ -105,24 +99,29 @@ StoredTables::StoredTables(lua_State* lua) {
     lua_setmetatable(lua, -2);
     pool_refs_[i] = luaL_ref(lua, LUA_REGISTRYINDEX);
   }
+  static constexpr Fields plain_fields{.index = Meta::index,
+                                       .new_index = Meta::new_index,
+                                       .get = PlainFields::get,
+                                       .set = PlainFields::set};
+  charge_of(lua).fields = &plain_fields;
 }
 
-StoredTables::Proxy& StoredTables::push_proxy(lua_State* lua, State& state, TableNumber table,
-                                              Access access) {
+bool StoredTables::push_pooled(lua_State* lua, State& state, TableNumber table, Access access) {
+  if (in_use_ == pool_size) return false;
+  *pool_[in_use_] =
+      Proxy{.owner = this, .state = &state, .table = table, .serial = serial_, .access = access};
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, pool_refs_[in_use_++]);
+  return true;
+}
+
+void StoredTables::push_proxy(lua_State* lua, State& state, TableNumber table, Access access) {
   luaL_checkstack(lua, 3, nullptr);
-  Proxy* proxy = nullptr;
-  if (in_use_ < pool_size) {
-    proxy = pool_[in_use_];
-    lua_rawgeti(lua, LUA_REGISTRYINDEX, pool_refs_[in_use_]);
-    ++in_use_;
-  } else {
-    proxy = static_cast<Proxy*>(lua_newuserdatauv(lua, sizeof(Proxy), 0));
-    lua_rawgeti(lua, LUA_REGISTRYINDEX, metatable_);
-    lua_setmetatable(lua, -2);
-  }
+  if (push_pooled(lua, state, table, access)) return;
+  auto* proxy = static_cast<Proxy*>(lua_newuserdatauv(lua, sizeof(Proxy), 0));
   *proxy =
       Proxy{.owner = this, .state = &state, .table = table, .serial = serial_, .access = access};
-  return *proxy;
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, metatable_);
+  lua_setmetatable(lua, -2);
 }
 
 void StoredTables::push_root(lua_State* lua, State& state, Access access) {
@@ -134,6 +133,7 @@ void StoredTables::set_method(lua_State* lua, const char* name) {
   lua_insert(lua, -2);
   lua_setfield(lua, -2, name);
   lua_pop(lua, 1);
+  method_names_.emplace_back(name);
 }
 
 bool StoredTables::is_proxy(lua_State* lua, int index) const {
@@ -259,16 +259,18 @@ int StoredTables::Meta::new_index(lua_State* lua) {
 void StoredTables::Meta::write(lua_State* lua, State& state, const KeyBytes& key, int index,
                                int depth, const StoredTables& owner) {
   Value old;
-  if (const auto found = state.find(key.bytes())) old = decode_value(*found);
-  const bool refers =
-      std::holds_alternative<TableValue>(old) || std::holds_alternative<LongString>(old);
+  bool refers_to_others = false;
+  if (const auto found = state.find(key.bytes())) {
+    old = decode_value(*found);
+    refers_to_others = refers(*found);
+  }
   ValueBytes value;
   switch (lua_type(lua, index)) {
     case LUA_TNIL:
       if (std::holds_alternative<std::monostate>(old)) return;
       charge(lua, entry_steps);
       if (!state.erase(key.bytes()).done) raise_too_large(lua);
-      if (refers) erase_referred(lua, state, old);
+      if (refers_to_others) erase_referred(lua, state, old);
       return;
     case LUA_TBOOLEAN: value.set_boolean(lua_toboolean(lua, index) != 0); break;
     case LUA_TNUMBER:
@@ -282,7 +284,7 @@ void StoredTables::Meta::write(lua_State* lua, State& state, const KeyBytes& key
       const Bytes text = string_at(lua, index);
       if (text.size() > short_string_bytes_max) {
         write_string(lua, state, key, text);
-        if (refers) erase_referred(lua, state, old);
+        if (refers_to_others) erase_referred(lua, state, old);
         return;
       }
       value.set_string(text);
@@ -303,7 +305,7 @@ void StoredTables::Meta::write(lua_State* lua, State& state, const KeyBytes& key
     default: luaL_error(lua, "a %s cannot be stored", luaL_typename(lua, index));
   }
   put_entry(lua, state, key.bytes(), value.bytes());
-  if (refers) erase_referred(lua, state, old);
+  if (refers_to_others) erase_referred(lua, state, old);
 }
 
 void StoredTables::Meta::write_string(lua_State* lua, State& state, const KeyBytes& key,

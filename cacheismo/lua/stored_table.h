@@ -7,7 +7,7 @@
 //   bookkeeping                             entry (0, "n")      -> the next free table number
 //
 //  1. A field costs a look-up or two in the State, whatever the size of the table; pairs() one a
-//     step.
+//     step. Fields that are plain data are read and written without a call (fields.h).
 //  2. Assigning a table copies it: what is stored is data, never a reference, a function or a
 //     cycle.
 //  3. A string above short_string_bytes_max lies in a table of its own, cut into pieces.
@@ -23,6 +23,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -35,6 +36,9 @@ namespace cacheismo::lua {
 
 /// Deepest nesting of tables that is stored, copied or shown.
 inline constexpr int table_depth_max = 32;
+
+struct FieldKey;
+struct FieldValue;
 
 class StoredTables {
  public:
@@ -71,8 +75,16 @@ class StoredTables {
   struct Proxy;
   struct Meta;
   friend struct Meta;
+  /// What the interpreter reads and writes without calling a metamethod (stored_fields.cc).
+  struct PlainFields {
+    static bool get(lua_State* lua, void* userdata, const FieldKey& key, FieldValue& found);
+    static bool set(lua_State* lua, void* userdata, const FieldKey& key, const FieldValue& value);
+  };
 
-  Proxy& push_proxy(lua_State* lua, State& state, TableNumber table, Access access);
+  void push_proxy(lua_State* lua, State& state, TableNumber table, Access access);
+  /// The same where one is there to be used again; false: nothing was pushed. Takes one slot.
+  bool push_pooled(lua_State* lua, State& state, TableNumber table, Access access);
+  [[nodiscard]] bool has_method(Bytes name) const;
 
   std::uint32_t serial_ = 1;
   /// Proxies are used again from call to call, so that most calls make none.
@@ -81,6 +93,7 @@ class StoredTables {
   std::array<int, pool_size> pool_refs_{};
   std::size_t in_use_ = 0;
   int methods_ = LUA_NOREF;
+  std::vector<std::string> method_names_;
   int metatable_ = LUA_NOREF;
 };
 

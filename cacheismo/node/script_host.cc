@@ -65,6 +65,14 @@ class ScriptHost::ObjectState final : public lua::State {
     return entry_of(object.last_before(key));
   }
   bool put(Bytes key, Bytes value) override { return object.put(key, value); }
+  Put put_unless(Bytes key, Bytes value, bool (*keeps)(Bytes)) override {
+    switch (object.put_unless(key, value, keeps)) {
+      case store::ObjectPut::done: return Put::done;
+      case store::ObjectPut::kept: return Put::kept;
+      case store::ObjectPut::refused: break;
+    }
+    return Put::refused;
+  }
   Erased erase(Bytes key) override {
     const store::ObjectErased erased = object.erase(key);
     return {.done = erased.done, .found = erased.found};

@@ -46,6 +46,12 @@ struct ObjectEntry {
   Bytes value;
 };
 
+enum class ObjectPut : std::uint8_t {
+  done,
+  kept,     ///< what is there stays
+  refused,  ///< the object, or memory outside the arena, would exceed its bound; nothing done
+};
+
 struct ObjectErased {
   bool done = false;  ///< false: it would take too much memory outside the arena; nothing done
   bool found = false;
@@ -84,6 +90,8 @@ class Object {
 
   /// False: the object, or memory outside the arena, would exceed its bound; nothing done.
   [[nodiscard]] bool put(Bytes key, Bytes value);
+  /// put(), unless there is a value that `keeps` is true of.
+  [[nodiscard]] ObjectPut put_unless(Bytes key, Bytes value, bool (*keeps)(Bytes old));
   [[nodiscard]] ObjectErased erase(Bytes key);
 
   /// As of the opening.

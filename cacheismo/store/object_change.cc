@@ -128,8 +128,8 @@ void ObjectTree::lose(NodeRef ref) {
 // ---- Changes
 // -------------------------------------------------------------------------------------
 
-bool ObjectTree::put(Bytes key, Bytes value) {
-  if (!scratch_left()) return false;
+ObjectPut ObjectTree::put_unless(Bytes key, Bytes value, bool (*keeps)(Bytes old)) {
+  if (!scratch_left()) return ObjectPut::refused;
   const Probe probe(key);
   Path path;
   const std::uint32_t number = copy_path(probe, path);
@@ -139,16 +139,18 @@ bool ObjectTree::put(Bytes key, Bytes value) {
   std::size_t fewer = 0;
   if (place.equal) {
     const EntryView old = read_entry(true, place.at);
-    if (old.payload == value) return true;
+    if (old.payload == value) return ObjectPut::done;
+    if (keeps != nullptr && keeps(old.payload)) return ObjectPut::kept;
     if (old.payload.size() == value.size()) {
       write_bytes(const_cast<char*>(old.payload.data()), value);
       copies_[number].changed = true;
-      return true;
+      return ObjectPut::done;
     }
     fewer = static_cast<std::size_t>(old.end() - old.begin);
   }
   // With a node's worth for what splitting may add.
-  if (more > fewer && bytes_ + more - fewer + node_bytes_max > bytes_max_) return false;
+  if (more > fewer && bytes_ + more - fewer + node_bytes_max > bytes_max_)
+    return ObjectPut::refused;
   char* at = splice(number, offset, fewer, more);
   at = write_bytes(write_length(at, key.size()), key);
   write_bytes(write_length(at, value.size()), value);
@@ -156,7 +158,7 @@ bool ObjectTree::put(Bytes key, Bytes value) {
     split_leaf(path, number, offset, more);
   else if (more < fewer && copies_[number].bytes < small_node_bytes)
     tidy(path, number);
-  return true;
+  return ObjectPut::done;
 }
 
 ObjectErased ObjectTree::erase(Bytes key) {

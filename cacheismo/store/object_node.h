@@ -128,6 +128,12 @@ class Probe {
     if constexpr (std::endian::native == std::endian::little) word = __builtin_bswap64(word);
     return word;
   }
+  [[nodiscard]] static std::uint64_t load_half(const char* from) {
+    std::uint32_t word;
+    std::memcpy(&word, from, sizeof word);
+    if constexpr (std::endian::native == std::endian::little) word = __builtin_bswap32(word);
+    return word;
+  }
   template <class Number>
   [[nodiscard]] static Order order(Number a, std::size_t b) {
     return a == b ? Order::equal : (a < b ? Order::below : Order::above);
@@ -140,6 +146,10 @@ class Probe {
   /// The first 8 bytes as a number that orders as they do; missing ones are 0.
   [[nodiscard]] static std::uint64_t head_of(Bytes key) {
     if (key.size() >= 8) return load(key.data());
+    // Two halves that overlap where they are the same.
+    if (key.size() >= 4)
+      return load_half(key.data()) << 32 | load_half(key.data() + key.size() - 4)
+                                               << (64 - 8 * key.size());
     std::uint64_t word = 0;
     std::uint32_t shift = 56;
     for (const char byte : key) {

@@ -203,7 +203,21 @@ class Rig {
     const std::string key = any_field();
     if (prng_.chance(growth_in_ten_, 10)) {
       const std::string value = any_value();
-      if (object.put(key, value)) map[key] = value;
+      const auto is_even = [](Bytes old) { return old.size() % 2 == 0; };
+      if (prng_.chance(1, 4)) {
+        const auto old = map.find(key);
+        const bool kept = old != map.end() && is_even(old->second);
+        switch (object.put_unless(key, value, is_even)) {
+          case ObjectPut::done:
+            MUST(!kept || old->second == value);
+            map[key] = value;
+            break;
+          case ObjectPut::kept: MUST(kept); break;
+          case ObjectPut::refused: break;
+        }
+      } else if (object.put(key, value)) {
+        map[key] = value;
+      }
     } else {
       const ObjectErased erased = object.erase(key);
       MUST(erased.done);

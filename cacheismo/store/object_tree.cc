@@ -183,11 +183,15 @@ std::optional<ObjectEntry> Object::last_before(Bytes key) {
 }
 
 bool Object::put(Bytes key, Bytes value) {
+  return put_unless(key, value, nullptr) == ObjectPut::done;
+}
+
+ObjectPut Object::put_unless(Bytes key, Bytes value, bool (*keeps)(Bytes old)) {
   CHECK(is_open());
   CHECK(tree_->updates());
   CHECK_LE(key.size(), limits::object_key_bytes_max);
   CHECK_LE(value.size(), limits::object_value_bytes_max);
-  return tree_->put(key, value);
+  return tree_->put_unless(key, value, keeps);
 }
 
 ObjectErased Object::erase(Bytes key) {

@@ -67,7 +67,7 @@ class ObjectTree {
   [[nodiscard]] std::optional<Bytes> find(Bytes key);
   [[nodiscard]] std::optional<ObjectEntry> first(Bytes key, bool above);
   [[nodiscard]] std::optional<ObjectEntry> last_before(Bytes key);
-  [[nodiscard]] bool put(Bytes key, Bytes value);
+  [[nodiscard]] ObjectPut put_unless(Bytes key, Bytes value, bool (*keeps)(Bytes old));
   [[nodiscard]] ObjectErased erase(Bytes key);
   [[nodiscard]] Seconds expiry() const { return expiry_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
