@@ -43,6 +43,32 @@ class ObjectKey {
   std::size_t size_ = 0;
 };
 
+/// The States that a call has open to read: mostly one.
+class Readers {
+ public:
+  void add(State& state) {
+    if (first_ == nullptr) {
+      first_ = &state;
+    } else {
+      others_.push_back(&state);
+    }
+  }
+  /// Requires that there is one.
+  [[nodiscard]] State& front() const { return *first_; }
+  /// Releases all.
+  void release(Host& host, bool used) {
+    if (first_ == nullptr) return;
+    host.release(*first_, used);
+    for (State* state : others_) host.release(*state, used);
+    first_ = nullptr;
+    others_.clear();
+  }
+
+ private:
+  State* first_ = nullptr;
+  std::vector<State*> others_;
+};
+
 class Call {
  public:
   /// `answer` receives the text of the answer, `key` is the object's as the client gave it; both
@@ -59,7 +85,7 @@ class Call {
   std::span<const Bytes> arguments;  ///< behind the key
   std::optional<Bytes> data;         ///< one more argument
   State* writing = nullptr;          ///< the object of an update
-  std::vector<State*> reading;
+  Readers reading;
   Commit commit;                  ///< of `writing`
   bool make_default = false;      ///< `writing` is empty, and default() fills it first
   std::int64_t migrate_from = 0;  ///< not 0: so does migrate(), from reading.front()
@@ -82,10 +108,7 @@ class Call {
     release_readers(false);
   }
   /// `used`: they served an answer.
-  void release_readers(bool used) {
-    for (State* state : reading) host_->release(*state, used);
-    reading.clear();
-  }
+  void release_readers(bool used) { reading.release(*host_, used); }
 
  private:
   const Method* method_;

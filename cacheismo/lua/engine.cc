@@ -53,10 +53,11 @@ Result<void, std::string> Engine::load(std::span<const Script> scripts) {
 
 // ---- Errors and counts --------------------------------------------------------------------------
 
-void Engine::count(const Method& method, std::int64_t started_ns, std::int64_t steps) {
-  ++method.stats.calls;
-  method.stats.steps += static_cast<std::uint64_t>(steps);
-  method.stats.latencies.add(host_.stopwatch_ns() - started_ns);
+void Engine::count(const Waiting& waiting) {
+  MethodStats& stats = waiting.call.method().stats;
+  ++stats.calls;
+  stats.steps += static_cast<std::uint64_t>(waiting.steps);
+  stats.latencies.add(host_.stopwatch_ns() - waiting.started_ns, 1);
 }
 
 Answer Engine::fail(const Method& method, std::string text, Bytes traceback) {
@@ -171,7 +172,11 @@ std::optional<Answer> Engine::open_object(Call& call) {
   const bool versioned = type.version != 1 || type.migrate != Type::no_function;
   const std::int64_t version = versioned ? Generation::version_of(*opened->state) : type.version;
   if (version == type.version) {
-    (access == Access::read ? call.reading.emplace_back() : call.writing) = opened->state;
+    if (access == Access::read) {
+      call.reading.add(*opened->state);
+    } else {
+      call.writing = opened->state;
+    }
     return std::nullopt;
   }
   host_.release(*opened->state, false);
@@ -181,24 +186,34 @@ std::optional<Answer> Engine::open_object(Call& call) {
                             version, type.version),
                 {});
   call.migrate_from = version;
-  call.reading.push_back(host_.open(key.bytes(), Access::read)->state);
+  call.reading.add(*host_.open(key.bytes(), Access::read)->state);
   call.writing = host_.open(key.bytes(), Access::create)->state;
   if (opened->expires_in_seconds > 0) call.commit.expire_after_seconds = opened->expires_in_seconds;
   return std::nullopt;
 }
 
 Answer Engine::call_now(Call& call) {
-  const std::int64_t started_ns = host_.stopwatch_ns();
-  if (auto answer = open_object(call)) {
-    count(call.method(), started_ns, 0);
-    return *answer;
+  MethodStats& stats = call.method().stats;
+  const bool timed = stats.calls % MethodStats::timed_every == 0;
+  const std::int64_t started_ns = timed ? host_.stopwatch_ns() : 0;
+  std::optional<std::int64_t> long_since_ns;
+  std::optional<Answer> answer = open_object(call);
+  if (!answer) {
+    Generation& generation = *current_;
+    generation.tables().end_proxies();
+    generation.vm().begin(options_.call);
+    const Ended ended = generation.run(call, Generation::run_method);
+    stats.steps += static_cast<std::uint64_t>(generation.vm().steps());
+    long_since_ns = generation.vm().timed_since_ns();
+    answer = finish(generation, call, ended);
   }
-  Generation& generation = *current_;
-  generation.tables().end_proxies();
-  generation.vm().begin(options_.call);
-  const Ended ended = generation.run(call, Generation::run_method);
-  count(call.method(), started_ns, generation.vm().steps());
-  return finish(generation, call, ended);
+  ++stats.calls;
+  if (long_since_ns) {
+    stats.latencies.add(host_.stopwatch_ns() - (timed ? started_ns : *long_since_ns), 1);
+  } else if (timed) {
+    stats.latencies.add(host_.stopwatch_ns() - started_ns, MethodStats::timed_every);
+  }
+  return *answer;
 }
 
 // ---- Methods that may wait ----------------------------------------------------------------------
@@ -271,7 +286,7 @@ Answer Engine::go_on(std::unique_ptr<Waiting> waiting, int arguments) {
   call.release_all();
   const auto wait_ns = Generation::wait_of(waiting->thread, call);
   if (!wait_ns) {
-    count(call.method(), waiting->started_ns, waiting->steps);
+    count(*waiting);
     ++call.method().stats.errors;
     generation.vm().free_thread(waiting->thread);
     return fail(call.method(), "a method yields through sleep() and its kin only", {});
@@ -294,7 +309,7 @@ Answer Engine::end(Waiting& waiting, Ended ended) {
     generation.vm().begin(waiting.left);
     ended = generation.run(waiting.call, Generation::take_answer_of_thread);
   }
-  count(waiting.call.method(), waiting.started_ns, waiting.steps);
+  count(waiting);
   generation.vm().free_thread(waiting.thread);
   Answer answer = finish(generation, waiting.call, ended);
   if (answer.text.data() == waiting.text.data()) {

@@ -131,7 +131,7 @@ class Engine {
   [[nodiscard]] Answer end(Waiting& waiting, Ended ended);
   [[nodiscard]] Answer finish(Generation& generation, Call& call, Ended ended);
   [[nodiscard]] Answer fail(const Method& method, std::string text, Bytes traceback);
-  void count(const Method& method, std::int64_t started_ns, std::int64_t steps);
+  void count(const Waiting& waiting);
 
   Heap& heap_;
   Host& host_;

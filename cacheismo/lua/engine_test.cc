@@ -254,6 +254,35 @@ TEST_F(EngineTest, TheNameOfAShippedScriptMakesNoDifferenceToWhatAScriptMayRead)
   EXPECT_EQ(call("t:m:k"), "error: script c.lua:1: undefined global 'nowhere'");
 }
 
+TEST_F(EngineTest, AFieldThatIsReadOverAndOverLeavesGarbageThatIsCollected) {
+  ASSERT_EQ(load(R"(
+    local c = object.type("c")
+    function c.new() return { text = ("x"):rep(1000) } end
+    function c.read.total(self)
+      local total = 0
+      for i = 1, 20000 do total = total + #self.text end
+      return total
+    end
+  )"),
+            "");
+  EXPECT_EQ(call("c:new:a"), "CREATED");
+  EXPECT_EQ(call("c:total:a"), "20000000");
+}
+
+TEST_F(EngineTest, OneShortCallStandsForSixteenAndALongOneForItself) {
+  EXPECT_EQ(call("c:new:a:5"), "CREATED");
+  for (std::uint64_t i = 0; i <= MethodStats::timed_every; ++i)
+    EXPECT_EQ(call("c:grow:a:1"), "(miss)");
+  host.stopwatch_step = 5'000'000;
+  EXPECT_EQ(call("c:grow:a:1"), "(miss)");  // not one of those that are timed
+  EXPECT_EQ(call("c:grow:a:2000"), "(miss)");
+  Bytes rest;
+  const MethodStats& stats = engine_->find("c:grow:a:1", rest)->stats;
+  EXPECT_EQ(stats.calls, MethodStats::timed_every + 3);
+  EXPECT_EQ(stats.latencies.percentile_us(96), 1u);
+  EXPECT_GE(stats.latencies.percentile_us(100), 8192u);
+}
+
 TEST_F(EngineTest, CallsAndErrorsAreCounted) {
   EXPECT_EQ(call("c:new:a:5"), "CREATED");
   static_cast<void>(call("c:fail:a"));

@@ -127,7 +127,7 @@ int Generation::Environment::object_open(lua_State* lua) {
     lua_pushnil(lua);
     return 1;
   }
-  call.reading.push_back(opened->state);
+  call.reading.add(*opened->state);
   of(lua).tables().push_root(lua, *opened->state, Access::read);
   return 1;
 }

@@ -24,13 +24,11 @@ struct Generation::Environment {
   /// Runs `work(lua)` where it may raise Lua's errors.
   template <class Work>
   [[nodiscard]] static Ended in_vm(Vm& vm, Work&& work) {
-    lua_pushcfunction(vm.state(), [](lua_State* lua) {
+    const lua_CFunction function = [](lua_State* lua) {
       (*static_cast<std::remove_reference_t<Work>*>(lua_touserdata(lua, 1)))(lua);
       return 0;
-    });
-    lua_pushlightuserdata(vm.state(), &work);
-    int results = 0;
-    return vm.run(vm.state(), 1, &results);
+    };
+    return vm.run(function, &work);
   }
 
  private:

@@ -89,11 +89,7 @@ bool Generation::append_result(lua_State* lua, int index, std::string& out) {
 
 Ended Generation::run(Call& call, lua_CFunction what) {
   call_ = &call;
-  lua_pushcfunction(vm_->state(), what);
-  lua_pushlightuserdata(vm_->state(), this);
-  int results = 0;
-  const Ended ended = vm_->run(vm_->state(), 1, &results);
-  lua_settop(vm_->state(), 0);
+  const Ended ended = vm_->run(what, this);
   call_ = nullptr;
   return ended;
 }
@@ -113,7 +109,7 @@ int Generation::run_method(lua_State* lua) {
     }
   } else if (call.migrate_from != 0) {
     lua_rawgeti(lua, LUA_REGISTRYINDEX, type.migrate);
-    tables.push_root(lua, *call.reading.front(), Access::read);
+    tables.push_root(lua, call.reading.front(), Access::read);
     tables.push_copy(lua, -1);
     lua_remove(lua, -2);
     lua_pushinteger(lua, call.migrate_from);
@@ -126,7 +122,7 @@ int Generation::run_method(lua_State* lua) {
     call.not_created = !fill_from(lua, generation, push_arguments(lua, call), "new");
     return 0;
   }
-  State& state = call.writing != nullptr ? *call.writing : *call.reading.front();
+  State& state = call.writing != nullptr ? *call.writing : call.reading.front();
   tables.push_root(lua, state, method.kind == Kind::update ? Access::update : Access::read);
   lua_call(lua, 1 + push_arguments(lua, call), 1);
   take_answer(lua, generation, 1);

@@ -24,7 +24,10 @@ bool refill_slice(Charge& charge) {
   run.verdict = Ended::out_of_steps;
   if (run.left < 0) return false;
   const std::int64_t now_ns = run.host.stopwatch_ns();
-  if (run.deadline_ns == 0) run.deadline_ns = now_ns + run.limits.time_ns;
+  if (run.deadline_ns == 0) {
+    run.started_ns = now_ns;
+    run.deadline_ns = now_ns + run.limits.time_ns;
+  }
   if (now_ns <= run.deadline_ns) return true;
   // The next step asks again, and gets the same answer.
   run.deadline_ns = std::numeric_limits<std::int64_t>::min();
@@ -70,6 +73,7 @@ void Run::begin(const Limits& new_limits) {
   limits = new_limits;
   killed = Ended::returned;
   budget = limits.steps;
+  started_ns = 0;
   deadline_ns = 0;
   used_bytes_max = heap.used_bytes() + limits.heap_bytes;
   log_lines = 0;

@@ -56,7 +56,8 @@ struct Run : Charge {
   int depth = 0;                 ///< of enter()
   std::int64_t budget = 0;       ///< steps that are left, while depth is 0
   std::int64_t reserve = 0;      ///< steps behind `left`, otherwise
-  std::int64_t deadline_ns = 0;  ///< 0: the stopwatch was not looked at
+  std::int64_t started_ns = 0;   ///< of the stopwatch; 0: it was not looked at
+  std::int64_t deadline_ns = 0;  ///< 0: likewise
   std::size_t used_bytes_max = ~std::size_t{0};
   Ended verdict = Ended::out_of_steps;  ///< why refill() had nothing
   lua_State* thread = nullptr;          ///< the one that was given to Vm::run()

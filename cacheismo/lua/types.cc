@@ -14,16 +14,11 @@ constexpr std::uint64_t seed = 0;
 
 std::uint64_t hash_of(Bytes type_and_method) { return hash64(type_and_method, seed); }
 
-bool names(const Method& method, Bytes type_and_method) {
-  const Bytes type = method.type->name;
-  return type_and_method.size() == type.size() + 1 + method.name.size() &&
-         type_and_method.starts_with(type) && type_and_method.ends_with(method.name);
-}
-
 Method& append(Type& type, std::string name, Kind kind, int function) {
   Method& added = *type.methods.emplace_back(std::make_unique<Method>());
   added.type = &type;
   added.name = std::move(name);
+  added.path = type.name + ':' + added.name;
   added.kind = kind;
   added.function = function;
   return added;
@@ -31,10 +26,10 @@ Method& append(Type& type, std::string name, Kind kind, int function) {
 
 }  // namespace
 
-void Latencies::add(std::int64_t ns) {
+void Latencies::add(std::int64_t ns, std::uint64_t calls) {
   const auto us = static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 0)) / 1000;
-  ++counts_[std::min<std::size_t>(static_cast<std::size_t>(std::bit_width(us)),
-                                  counts_.size() - 1)];
+  counts_[std::min<std::size_t>(static_cast<std::size_t>(std::bit_width(us)),
+                                counts_.size() - 1)] += calls;
 }
 
 std::uint64_t Latencies::percentile_us(unsigned percent) const {
@@ -79,7 +74,7 @@ const Method& Types::take_over(Verb verb, std::string script, int function) {
 void Types::rehash() {
   slots_.assign(std::bit_ceil(methods_.size() * 2 + 1), Slot{});
   for (const Method* method : methods_) {
-    const std::uint64_t hash = hash_of(method->type->name + ':' + method->name);
+    const std::uint64_t hash = hash_of(method->path);
     std::size_t at = hash & (slots_.size() - 1);
     while (slots_[at].method != nullptr) at = (at + 1) & (slots_.size() - 1);
     slots_[at] = {.hash = hash, .method = method};
@@ -87,6 +82,13 @@ void Types::rehash() {
 }
 
 const Method* Types::find(Bytes key, Bytes& rest) const {
+  if (last_found_ != nullptr && key.starts_with(last_found_->path)) {
+    const std::size_t end = last_found_->path.size();
+    if (end == key.size() || key[end] == ':') {
+      rest = key.substr(end);
+      return last_found_;
+    }
+  }
   const std::size_t first = key.find(':');
   if (first == Bytes::npos || first == 0 || slots_.empty()) return nullptr;
   if (!filter_.test(filter_bit(key.substr(0, first)))) return nullptr;
@@ -95,9 +97,9 @@ const Method* Types::find(Bytes key, Bytes& rest) const {
   const std::uint64_t hash = hash_of(name);
   for (std::size_t at = hash & (slots_.size() - 1); slots_[at].method != nullptr;
        at = (at + 1) & (slots_.size() - 1)) {
-    if (slots_[at].hash != hash || !names(*slots_[at].method, name)) continue;
+    if (slots_[at].hash != hash || slots_[at].method->path != name) continue;
     rest = key.substr(second);
-    return slots_[at].method;
+    return last_found_ = slots_[at].method;
   }
   return nullptr;
 }

@@ -50,8 +50,8 @@ TEST(Types, ACommandIsTakenOverByOneFunctionAndIsNoVirtualKey) {
 TEST(Types, PercentilesAreTheUpperEndsOfTheirRanges) {
   Latencies latencies;
   EXPECT_EQ(latencies.percentile_us(99), 0u);
-  for (int i = 0; i < 99; ++i) latencies.add(700);
-  latencies.add(5'000'000);
+  for (int i = 0; i < 99; ++i) latencies.add(700, 1);
+  latencies.add(5'000'000, 1);
   EXPECT_EQ(latencies.percentile_us(50), 1u);
   EXPECT_EQ(latencies.percentile_us(99), 1u);
   EXPECT_EQ(latencies.percentile_us(100), 8192u);

@@ -16,12 +16,27 @@ int hex_digit(char c) {
 
 VirtualKeyParts::VirtualKeyParts(Bytes rest) {
   CHECK_LE(rest.size(), bytes_max);
+  if (rest.empty()) return;
+  rest.remove_prefix(1);
+  if (rest.find('%') != Bytes::npos) [[unlikely]] {
+    decode(rest);
+    return;
+  }
+  std::size_t colon = 0;
+  while ((colon = rest.find(':')) != Bytes::npos) {
+    add(rest.substr(0, colon));
+    rest.remove_prefix(colon + 1);
+  }
+  add(rest);
+}
+
+void VirtualKeyParts::decode(Bytes rest) {
   char* to = bytes_;
   const char* part = to;
   for (std::size_t i = 0; i < rest.size(); ++i) {
     const char c = rest[i];
     if (c == ':') {
-      if (i > 0) parts_[count_++] = Bytes(part, static_cast<std::size_t>(to - part));
+      add(Bytes(part, static_cast<std::size_t>(to - part)));
       part = to;
       continue;
     }
@@ -36,7 +51,7 @@ VirtualKeyParts::VirtualKeyParts(Bytes rest) {
     }
     *to++ = c;
   }
-  if (!rest.empty()) parts_[count_++] = Bytes(part, static_cast<std::size_t>(to - part));
+  add(Bytes(part, static_cast<std::size_t>(to - part)));
 }
 
 }  // namespace cacheismo::lua

@@ -17,14 +17,15 @@
 
 namespace cacheismo::lua {
 
-/// The parts behind TYPE:METHOD. Owns the decoded bytes; the views point into it.
+/// The parts behind TYPE:METHOD. The views point into what was cut, or, where something had to be
+/// decoded, into this.
 class VirtualKeyParts {
  public:
   /// Longest virtual key, bytes: memcached's longest key.
   static constexpr std::size_t bytes_max = 250;
 
-  /// `rest` is what follows TYPE:METHOD, its colon included; empty if nothing does. Requires at
-  /// most bytes_max bytes.
+  /// `rest` is what follows TYPE:METHOD, its colon included; empty if nothing does. It outlives
+  /// this. Requires at most bytes_max bytes.
   explicit VirtualKeyParts(Bytes rest);
   VirtualKeyParts(const VirtualKeyParts&) = delete;
   VirtualKeyParts& operator=(const VirtualKeyParts&) = delete;
@@ -33,6 +34,9 @@ class VirtualKeyParts {
   [[nodiscard]] std::span<const Bytes> parts() const { return {parts_, count_}; }
 
  private:
+  void add(Bytes part) { parts_[count_++] = part; }
+  void decode(Bytes rest);
+
   char bytes_[bytes_max];
   union {
     Bytes parts_[bytes_max];  // the first count_ of them: to clear all takes longer than a cut

@@ -162,6 +162,29 @@ Ended Vm::run(lua_State* thread, int arguments, int* results) {
     *results = 0;
     status = LUA_ERRRUN;
   }
+  return leave(outer, status);
+}
+
+Ended Vm::run(lua_CFunction function, void* argument) {
+  Run& run = parts_->run;
+  run.enter();
+  lua_State* outer = std::exchange(run.thread, state_);
+  const int below = lua_gettop(state_);
+  lua_pushcfunction(state_, keep_traceback);
+  lua_pushcfunction(state_, function);
+  lua_pushlightuserdata(state_, argument);
+  int status = lua_pcall(state_, 1, 0, below + 1);
+  if (failed(status) || run.is_killed()) [[unlikely]] {
+    if (!failed(status)) lua_pushnil(state_);
+    keep_error(state_);
+    status = LUA_ERRRUN;
+  }
+  lua_settop(state_, below);
+  return leave(outer, status);
+}
+
+Ended Vm::leave(lua_State* outer, int status) {
+  Run& run = parts_->run;
   run.thread = outer;
   run.leave();
   if (status == LUA_OK) return Ended::returned;
@@ -217,6 +240,11 @@ Bytes Vm::message() const { return parts_->run.message; }
 Bytes Vm::traceback() const { return parts_->run.traceback; }
 
 std::int64_t Vm::steps() const { return parts_->run.spent(); }
+
+std::optional<std::int64_t> Vm::timed_since_ns() const {
+  const Run& run = parts_->run;
+  return run.started_ns == 0 ? std::nullopt : std::optional(run.started_ns);
+}
 
 // ---- Garbage ------------------------------------------------------------------------------------
 

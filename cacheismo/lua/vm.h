@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <lua.h>
@@ -71,6 +72,8 @@ class Vm {
   /// for another thread.
   void begin(const Limits& limits);
   [[nodiscard]] Ended run(lua_State* thread, int arguments, int* results);
+  /// The same for a C function of one light userdata and no results, in the main thread.
+  [[nodiscard]] Ended run(lua_CFunction function, void* argument);
 
   /// A coroutine for methods that may yield, anchored until free_thread(); nullptr: no memory.
   [[nodiscard]] lua_State* new_thread();
@@ -87,6 +90,9 @@ class Vm {
 
   /// Steps that were spent since begin().
   [[nodiscard]] std::int64_t steps() const;
+  /// When the stopwatch was looked at first since begin(), nanoseconds; nullopt: the run was so
+  /// short that it was not.
+  [[nodiscard]] std::optional<std::int64_t> timed_since_ns() const;
 
   /// Collects garbage for about as long as 100 microseconds at most. True: more is waiting.
   bool collect_some();
@@ -97,6 +103,7 @@ class Vm {
 
   [[nodiscard]] bool run_protected(lua_CFunction function, int arguments, int results);
   void keep_error(lua_State* thread);
+  [[nodiscard]] Ended leave(lua_State* outer, int status);
 
   std::unique_ptr<Parts> parts_;
   lua_State* state_ = nullptr;

@@ -35,9 +35,9 @@ Line guess(Bytes line) {
   const std::size_t word_end = line.find(' ');
   if (word_end == Bytes::npos) return {};
   const Bytes rest = line.substr(word_end + 1);
-  const std::size_t key_end = std::min(rest.find_first_of(" \r"), rest.size());
   Line guessed;
-  guessed.key = rest.substr(0, key_end);
+  guessed.key = rest.substr(0, rest.find(' '));
+  if (guessed.key.ends_with('\r')) guessed.key.remove_suffix(1);
   switch (line[0]) {
     case 's':  // set; stats has no key, and no number behind it
     case 'a':  // add, append
