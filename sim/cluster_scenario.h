@@ -1,7 +1,7 @@
 // ClusterScenario: one run: several nodes with one ring, clients, faults for a while, then calm,
 // then the end.
 //
-//   0 ....... until: faults ...... + 6.5 s: calm ...... length ...... inspected, stopped, judged
+//   0 ....... until: faults ...... + 2.5 s: calm ...... length ...... inspected, stopped, judged
 //   everybody talks; things break  | nothing may fail any more
 //
 // Everything follows from the seed unless the options say otherwise: swarm. Judged are:

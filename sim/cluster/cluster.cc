@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cacheismo/base/check.h"
+#include "cacheismo/base/limits.h"
 
 namespace cacheismo::sim {
 namespace {
@@ -11,8 +12,8 @@ namespace {
 constexpr Duration audit_interval = std::chrono::milliseconds(100);
 constexpr Duration draining = std::chrono::seconds(30);  // longer than any deadline
 constexpr Duration stopping = std::chrono::seconds(10);
-// A circuit is open for 5 s at most (cluster/circuit.h); what is under way ends meanwhile.
-constexpr Duration recovering = std::chrono::milliseconds(6500);
+// A circuit stays open for that long at most (cluster/circuit.h); what is under way ends meanwhile.
+constexpr Duration recovering = limits::peer_pause_max + std::chrono::milliseconds(1500);
 constexpr Duration answering = std::chrono::seconds(5);
 
 }  // namespace
