@@ -144,7 +144,7 @@ Outcome Copier::open_sink(const io::Address& to) {
   }
   sink_wire_.emplace(io_, "TO " + to_string(to), to, link_);
   if (auto connected = sink_wire_->connect(); !connected) return connected;
-  sink_wire_->send("ms cluster:items 0 P1.0.0.30000\r\n\r\n");
+  sink_wire_->send(fmt::format("ms cluster:items 0 {}\r\n\r\n", copy_hop));
   const auto reply = sink_wire_->reply();
   if (!reply) return failure(reply.error());
   if (reply->word != proto::ReplyWord::meta_hit) return failure(sink_wire_->failed(reply->text));

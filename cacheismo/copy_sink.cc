@@ -31,7 +31,7 @@ Result<void, std::string> CopySink::add(const node::ItemForm& item) {
 }
 
 void CopySink::send_block(Bytes key, Bytes data) {
-  wire_.send(fmt::format("ms {} {} P1.0.0.30000\r\n", key, data.size()));
+  wire_.send(fmt::format("ms {} {} {}\r\n", key, data.size(), copy_hop));
   wire_.send(data);
   wire_.send("\r\n");
   bytes_ += data.size();

@@ -1,6 +1,5 @@
 #include "cacheismo/copy_source.h"
 
-#include <algorithm>
 #include <limits>
 
 #include <fmt/format.h>
@@ -11,16 +10,6 @@
 
 namespace cacheismo {
 namespace {
-
-constexpr Bytes hop = "P1.0.0.30000";
-
-/// Whether a key can stand in a request as it is.
-bool is_plain(Bytes key) {
-  return std::all_of(key.begin(), key.end(), [](char byte) {
-    const auto code = static_cast<unsigned char>(byte);
-    return code > ' ' && code != 127;
-  });
-}
 
 /// Only tries whether slices are told: a walk that has begun and is not gone on with would stand in
 /// the way of what TO inserts for a minute (Store::scan).
@@ -37,7 +26,7 @@ CopySource::CopySource(io::EpollIo& io, const std::string& name, const io::Addre
 Result<void, std::string> CopySource::open() {
   if (auto connected = scan_.connect(); !connected) return connected;
   if (auto connected = ask_.connect(); !connected) return connected;
-  ask_.send(fmt::format("mg cluster:digests:{} {}\r\n", cursor_behind_all, hop));
+  ask_.send(fmt::format("mg cluster:digests:{} {}\r\n", cursor_behind_all, copy_hop));
   const auto reply = ask_.reply();
   if (!reply) return failure(reply.error());
   if (reply->is_error()) return failure(ask_.failed(reply->text));
@@ -86,7 +75,7 @@ void CopySource::begin_scan(What what) {
 
 void CopySource::request_slice() {
   scan_.send(fmt::format("mg cluster:{}:{} v {}\r\n", what_ == What::items ? "items" : "digests",
-                         cursor_, hop));
+                         cursor_, copy_hop));
 }
 
 Result<std::optional<Bytes>, std::string> CopySource::next_slice() {
@@ -106,15 +95,11 @@ Result<std::optional<Bytes>, std::string> CopySource::next_slice() {
 // ---- Items by key -------------------------------------------------------------------------------
 
 bool CopySource::ask(Bytes key, Ask what) {
-  std::string word(key);
-  const bool plain = is_plain(key);
-  if (!plain) {
-    word.resize(proto::base64_size(key.size()));
-    proto::base64_encode(key, word.data());
-  }
-  if (word.size() > limits::key_bytes_max) return false;
-  ask_.send(fmt::format("mg {}{}{} {}{}\r\n", word, plain ? "" : " b",
-                        what == Ask::presence ? "" : " v", hop, what == Ask::item ? ".i" : ".d"));
+  const proto::SpeltKey spelt = proto::spell_key(key);
+  if (spelt.text.size() > limits::key_bytes_max) return false;
+  ask_.send(fmt::format("mg {}{}{} {}{}\r\n", spelt.text, spelt.flag(),
+                        what == Ask::presence ? "" : " v", copy_hop,
+                        what == Ask::item ? ".i" : ".d"));
   return true;
 }
 

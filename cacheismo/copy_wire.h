@@ -24,6 +24,10 @@
 
 namespace cacheismo {
 
+/// What a copy's requests say of themselves (cluster/hop.h): a program asks, and the node that is
+/// asked answers by itself, within the patience of a wire.
+inline constexpr Bytes copy_hop = "P1.0.0.30000";
+
 /// What all wires of a copy share.
 struct CopyLink {
   bool stop = false;  ///< set by a signal; ends every wait

@@ -15,12 +15,6 @@ using Json = nlohmann::json;
 
 // ---- Requests -----------------------------------------------------------------------------------
 
-std::string base64(Bytes bytes) {
-  std::string text(proto::base64_size(bytes.size()), '\0');
-  proto::base64_encode(bytes, text.data());
-  return text;
-}
-
 std::string post(Bytes host, Bytes path, const std::string& body) {
   std::string text = "POST ";
   text.append(path).append(" HTTP/1.1\r\nHost: ").append(host);
@@ -30,7 +24,7 @@ std::string post(Bytes host, Bytes path, const std::string& body) {
 }
 
 std::string quoted(std::uint64_t number) { return '"' + std::to_string(number) + '"'; }
-std::string quoted(Bytes bytes) { return '"' + base64(bytes) + '"'; }
+std::string quoted(Bytes bytes) { return '"' + proto::base64_text(bytes) + '"'; }
 
 // ---- Replies ------------------------------------------------------------------------------------
 
@@ -64,11 +58,8 @@ std::optional<std::string> bytes_of(const Json* value) {
   const std::string* text = text_of(value);
   if (text == nullptr) return std::nullopt;
   if (text->empty()) return std::string();
-  std::string bytes(proto::base64_decoded_size_max(text->size()), '\0');
-  const auto size = proto::base64_decode(*text, bytes.data());
-  if (!size) return std::nullopt;
-  bytes.resize(*size);
-  if (base64(bytes) != *text) return std::nullopt;
+  auto bytes = proto::base64_bytes(*text);
+  if (!bytes || proto::base64_text(*bytes) != *text) return std::nullopt;
   return bytes;
 }
 

@@ -112,21 +112,13 @@ class PlayedEtcd {
   }
   static std::uint64_t number(const Json& text) { return std::stoull(text.get<std::string>()); }
   static std::string decode(const Json& text) {
-    const auto encoded = text.get<std::string>();
-    std::string bytes(proto::base64_decoded_size_max(encoded.size()), '\0');
-    bytes.resize(proto::base64_decode(encoded, bytes.data()).value_or(0));
-    return bytes;
+    return proto::base64_bytes(text.get<std::string>()).value_or("");
   }
 
  private:
-  static std::string encode(Bytes bytes) {
-    std::string text(proto::base64_size(bytes.size()), '\0');
-    proto::base64_encode(bytes, text.data());
-    return text;
-  }
   static Json pair(const std::string& key, const Kept& kept) {
-    return {{"key", encode(key)},
-            {"value", encode(kept.value)},
+    return {{"key", proto::base64_text(key)},
+            {"value", proto::base64_text(kept.value)},
             {"mod_revision", std::to_string(kept.mod_revision)}};
   }
   static std::string no_lease() { return "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}"; }

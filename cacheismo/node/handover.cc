@@ -19,30 +19,16 @@ namespace cacheismo::node {
 
 using cluster::RingHistory;
 using lua::Answer;
+using proto::SpeltKey;
 
 namespace {
 
-/// The key of `cluster:take:KEY` or `cluster:give:KEY` as it can stand on a line; empty: it is too
-/// long, and the item stays where it is.
-struct WireKey {
-  std::string text;
-  bool base64 = false;
-};
-
-bool stands_on_a_line(Bytes key) {
-  return std::ranges::all_of(key, [](char c) { return c > ' ' && c != 0x7f; });
-}
-
-WireKey wire_key(Bytes what, Bytes key) {
-  std::string text = "cluster:";
-  text += what;
-  text += key;
-  if (stands_on_a_line(key))
-    return {.text = text.size() <= limits::key_bytes_max ? text : std::string()};
-  std::string encoded(proto::base64_size(text.size()), '\0');
-  proto::base64_encode(text, encoded.data());
-  if (encoded.size() > limits::key_bytes_max) encoded.clear();
-  return {.text = std::move(encoded), .base64 = true};
+/// The key `cluster:take:KEY` or `cluster:give:KEY`; nullopt: it is too long, and the item stays
+/// where it is.
+std::optional<SpeltKey> spelt(Bytes what, Bytes key) {
+  SpeltKey made = proto::spell_key(std::string(what).append(key));
+  if (made.text.size() > limits::key_bytes_max) return std::nullopt;
+  return made;
 }
 
 }  // namespace
@@ -82,13 +68,12 @@ bool Handover::ask(const std::string& key, std::uint32_t slot) {
   const cluster::Member* before = routing_.history().owner_before(key);
   if (before == nullptr || routing_.history().full()) return false;
   const auto address = routing_.address_of(before->name);
-  const WireKey wire = wire_key("take:", key);
-  if (!address || wire.text.empty()) return false;
+  const auto name = spelt("cluster:take:", key);
+  if (!address || !name) return false;
   PeerRequest request;
   request.opaque = peers_.next_opaque();
-  request.key = wire.text;
-  request.bytes =
-      fmt::format("mg {} v{} k O{} P", wire.text, wire.base64 ? " b" : "", request.opaque);
+  request.key = name->text;
+  request.bytes = fmt::format("mg {} v{} k O{} P", name->text, name->flag(), request.opaque);
   request.deadline = node_.io.now().monotonic + node_.config.cluster.timeout;
   request.read_only = true;
   cluster::append_hop(request.bytes, routing_.hop());
@@ -152,11 +137,11 @@ void Handover::move_on(const std::string& key) {
     return;
   }
   const auto owner = routing_.address_of(history.ring().members()[history.ring().owner(key)].name);
-  const WireKey wire = wire_key("give:", key);
+  const auto name = spelt("cluster:give:", key);
   std::string form;
   const bool good = history.judge(key) == RingHistory::State::good;
   const bool has_form =
-      good && owner && !wire.text.empty() &&
+      good && owner && name &&
       append_form(node_.store, key, FormOf::item, node_.config.item_bytes_max, node_.now, form);
   Bytes bytes = form;
   if (!has_form || take_item(bytes)->kind == ItemForm::Kind::long_one) {
@@ -165,9 +150,9 @@ void Handover::move_on(const std::string& key) {
   }
   PeerRequest request;
   request.opaque = peers_.next_opaque();
-  request.key = wire.text;
-  request.bytes = fmt::format("ms {} {}{} k O{} P", wire.text, form.size(), wire.base64 ? " b" : "",
-                              request.opaque);
+  request.key = name->text;
+  request.bytes =
+      fmt::format("ms {} {}{} k O{} P", name->text, form.size(), name->flag(), request.opaque);
   cluster::append_hop(request.bytes, routing_.hop());
   request.bytes += "\r\n";
   request.bytes += form;

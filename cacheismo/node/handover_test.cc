@@ -150,6 +150,18 @@ TEST_F(HandoverTest, TimeToLiveAndObjectsMoveToo) {
     EXPECT_EQ(ask("mg counter:incr:c" + std::to_string(i) + " v\r\n"), "VA 1\r\n4\r\n");
 }
 
+TEST_F(HandoverTest, ALongKeyBeyondAsciiMoves) {
+  std::string key;
+  const cluster::Ring ring = *cluster::Ring::make(wire_.ring(0).view().spec);
+  for (int i = 0; key.empty() || ring.owner(key) != 2; ++i) {
+    key = std::to_string(i);
+    while (key.size() < 200) key += "\xC3\xA4";
+  }
+  ask(set(key, "x"));
+  change_now(leaving);
+  EXPECT_EQ(ask("get " + key + "\r\n"), block(key, "x"));
+}
+
 TEST_F(HandoverTest, ManyWhoWaitForOneKeyAskOnce) {
   const std::string key = key_of_third();
   ask(set(key, "x"));

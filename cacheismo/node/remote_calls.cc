@@ -130,14 +130,15 @@ std::optional<RemoteReply> RemoteCalls::submit(Wait& wait, std::uint32_t slot, s
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now.monotonic);
   PeerRequest asked;
   asked.opaque = node_.peers->next_opaque();
-  asked.key = remote_key(request.key);
+  proto::SpeltKey key = proto::spell_key(request.key);
   asked.bytes = remote_request(
-      request, asked.key,
+      request, key,
       {.opaque = asked.opaque,
        .depth = wait.asked->depth,
        .remaining_ms = left.count(),
        .unix_seconds =
            std::chrono::floor<std::chrono::seconds>(now.wall.time_since_epoch()).count()});
+  asked.key = std::move(key.text);
   asked.read_only = may_repeat(request);
   if (may_wait(request))
     asked.lane = waiting_at(std::min(wait.asked->depth, limits::remote_depth_max));

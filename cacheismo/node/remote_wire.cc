@@ -1,11 +1,8 @@
 #include "cacheismo/node/remote_wire.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "cacheismo/base/limits.h"
-#include "cacheismo/proto/base64.h"
 #include "cacheismo/proto/decimal.h"
 
 namespace cacheismo::node {
@@ -16,13 +13,6 @@ using proto::ReplyWord;
 using Op = RemoteRequest::Op;
 
 namespace {
-
-bool fits_a_line(Bytes key) {
-  return std::none_of(key.begin(), key.end(), [](char byte) {
-    const auto code = static_cast<unsigned char>(byte);
-    return code <= 0x20 || code == 0x7F;
-  });
-}
 
 RemoteReply plain(RemoteReply::Code code) {
   RemoteReply reply;
@@ -45,22 +35,14 @@ RemoteReply error_of(const proto::ReplyPart& reply) {
 
 }  // namespace
 
-std::string remote_key(Bytes key) {
-  if (fits_a_line(key)) return std::string(key);
-  std::string text(proto::base64_size(key.size()), '\0');
-  proto::base64_encode(key, text.data());
-  return text;
-}
-
-std::string remote_request(const RemoteRequest& request, Bytes key,
+std::string remote_request(const RemoteRequest& request, const proto::SpeltKey& key,
                            const RemoteEnvelope& envelope) {
-  const std::string rest =
-      fmt::format("{} k O{} P1.{}.0.{}\r\n", fits_a_line(request.key) ? "" : " b", envelope.opaque,
-                  envelope.depth, envelope.remaining_ms);
+  const std::string rest = fmt::format("{} k O{} P1.{}.0.{}\r\n", key.flag(), envelope.opaque,
+                                       envelope.depth, envelope.remaining_ms);
   switch (request.op) {
     case Op::get:
-    case Op::call: return fmt::format("mg {} v f{}", key, rest);
-    case Op::remove: return fmt::format("md {}{}", key, rest);
+    case Op::call: return fmt::format("mg {} v f{}", key.text, rest);
+    case Op::remove: return fmt::format("md {}{}", key.text, rest);
     case Op::set: break;
   }
   // Above 30 days the protocol takes a number for a moment.
@@ -68,7 +50,7 @@ std::string remote_request(const RemoteRequest& request, Bytes key,
                                ? envelope.unix_seconds + request.ttl_seconds
                                : request.ttl_seconds;
   std::string text =
-      fmt::format("ms {} {} T{} F{}{}", key, request.value.size(), ttl, request.flags, rest);
+      fmt::format("ms {} {} T{} F{}{}", key.text, request.value.size(), ttl, request.flags, rest);
   text += request.value;
   text += "\r\n";
   return text;

@@ -7,8 +7,6 @@
 //   VA n f..  -> value        HD -> done        EN, NF -> miss        NS -> not_stored
 //   SERVER_ERROR wrong-owner -> wrong_owner     another line of error -> remote
 //
-//  1. A key that a line cannot hold goes in base64, with the flag b.
-//
 // What it is not: it knows no connection and no time.
 
 #ifndef CACHEISMO_NODE_REMOTE_WIRE_H_
@@ -17,8 +15,8 @@
 #include <cstdint>
 #include <string>
 
-#include "cacheismo/base/bytes.h"
 #include "cacheismo/lua/remote.h"
+#include "cacheismo/proto/base64.h"
 #include "cacheismo/proto/reply_parser.h"
 
 namespace cacheismo::node {
@@ -30,11 +28,9 @@ struct RemoteEnvelope {
   std::int64_t unix_seconds = 0;  ///< now
 };
 
-/// The key as its reply repeats it.
-[[nodiscard]] std::string remote_key(Bytes key);
-
-/// The whole request. `key` is remote_key() of its key.
-[[nodiscard]] std::string remote_request(const lua::RemoteRequest& request, Bytes key,
+/// The whole request. `key` is how its key is spelt.
+[[nodiscard]] std::string remote_request(const lua::RemoteRequest& request,
+                                         const proto::SpeltKey& key,
                                          const RemoteEnvelope& envelope);
 
 /// What a reply to `request` says.

@@ -234,12 +234,9 @@ void Routing::on_wrong_owner(const Owed& owed, OwedReply& reply, Bytes text) {
   ++counters_.wrong_owner_received;
   const auto epoch = proto::parse_unsigned(text.substr(wrong_owner_text.size()));
   if (epoch && *epoch > ring().epoch()) (void)load();
-  std::string key = reply.forward.key;
-  if (reply.forward.base64) {
-    key.resize(proto::base64_decoded_size_max(key.size()));
-    key.resize(proto::base64_decode(reply.forward.key, key.data()).value_or(0));
-  }
-  const Place now = place(Bytes(key));
+  const std::string& spelt = reply.forward.key;
+  const auto key = reply.forward.base64 ? proto::base64_bytes(spelt) : spelt;
+  const Place now = place(Bytes(key.value_or("")));
   if (now.is == Place::Is::elsewhere && ask_again(owed, reply, addresses_[now.member])) return;
   ++counters_.failed;
   finish(owed, failure_text(reply, Failure::wrong_owner, false), true);

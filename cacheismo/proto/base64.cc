@@ -1,5 +1,6 @@
 #include "cacheismo/proto/base64.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace cacheismo::proto {
@@ -54,6 +55,29 @@ std::optional<std::size_t> base64_decode(Bytes in, char* out) {
     in_group = 0;
   }
   return written;
+}
+
+std::string base64_text(Bytes in) {
+  std::string text(base64_size(in.size()), '\0');
+  base64_encode(in, text.data());
+  return text;
+}
+
+std::optional<std::string> base64_bytes(Bytes text) {
+  std::string bytes(base64_decoded_size_max(text.size()), '\0');
+  const auto size = base64_decode(text, bytes.data());
+  if (!size) return std::nullopt;
+  bytes.resize(*size);
+  return bytes;
+}
+
+SpeltKey spell_key(Bytes key) {
+  const bool plain = std::all_of(key.begin(), key.end(), [](char byte) {
+    const auto code = static_cast<unsigned char>(byte);
+    return code > ' ' && code != 127;
+  });
+  if (plain) return {.text = std::string(key)};
+  return {.text = base64_text(key), .base64 = true};
 }
 
 }  // namespace cacheismo::proto

@@ -1,4 +1,7 @@
-// Base64 of keys (RFC 4648, section 4, with padding), for the `b` flag of the meta commands.
+// Base64 of keys (RFC 4648, section 4, with padding), for the `b` flag of the meta commands, and
+// how a key is spelt in a request.
+//
+//   spell_key("user:7") -> user:7      spell_key("a b") -> YSBi, b
 //
 // Encoding is canonical. Decoding is as lenient as memcached's, so that a client sees no
 // difference: foreign characters are skipped, bits left over are dropped, and the first padding
@@ -9,6 +12,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 
 #include "cacheismo/base/bytes.h"
 
@@ -27,6 +31,23 @@ char* base64_encode(Bytes in, char* out);
 /// bytes were written, at least 1. nullopt: nothing to decode, digits and padding that do not come
 /// in fours, or more than two bytes of padding.
 [[nodiscard]] std::optional<std::size_t> base64_decode(Bytes in, char* out);
+
+/// The two with memory of their own.
+[[nodiscard]] std::string base64_text(Bytes in);
+[[nodiscard]] std::optional<std::string> base64_bytes(Bytes text);
+
+/// A key as it stands in a request, and as its reply repeats it.
+struct SpeltKey {
+  std::string text;
+  bool base64 = false;
+
+  /// What the request says of it, somewhere behind it.
+  [[nodiscard]] Bytes flag() const { return base64 ? " b" : ""; }
+};
+
+/// In base64 where the key has a byte that a line cannot hold: a space, a control character or DEL.
+/// It may become longer than a key can be.
+[[nodiscard]] SpeltKey spell_key(Bytes key);
 
 }  // namespace cacheismo::proto
 

@@ -58,5 +58,22 @@ TEST(Base64, RefusesWhatMemcachedRefuses) {
     EXPECT_EQ(decoded(bad), "(refused)") << bad;
 }
 
+TEST(Base64, AStringIsTheSameBytes) {
+  EXPECT_EQ(base64_text("foob"), "Zm9vYg==");
+  EXPECT_EQ(base64_bytes("Zm9vYg=="), "foob");
+  EXPECT_EQ(base64_bytes("Zm9"), std::nullopt);
+  EXPECT_EQ(base64_text(""), "");
+}
+
+TEST(SpeltKey, OnlyWhatALineCannotHoldGoesInBase64) {
+  for (int code = 0; code < 256; ++code) {
+    const std::string key = {'k', static_cast<char>(code)};
+    const SpeltKey spelt = spell_key(key);
+    EXPECT_EQ(spelt.base64, code <= 0x20 || code == 0x7F) << code;
+    EXPECT_EQ(spelt.text, spelt.base64 ? base64_text(key) : key);
+    EXPECT_EQ(spelt.flag(), spelt.base64 ? " b" : "");
+  }
+}
+
 }  // namespace
 }  // namespace cacheismo::proto
