@@ -32,12 +32,11 @@ void append_hop_flag(std::string& request, const Hop& hop) {
 }
 
 /// What the requests for classic commands end with.
-void append_end(std::string& request, const ForwardOptions& options, bool plain = false) {
-  request += " k";
-  append_opaque(request, options.opaque);
-  Hop hop = options.hop;
-  hop.plain = plain;
-  append_hop_flag(request, hop);
+void append_end(std::string& request, const ForwardOptions& options,
+                Hop::Wants wants = Hop::Wants::meta) {
+  ForwardOptions envelope = options;
+  envelope.hop.wants = wants;
+  append_envelope(envelope, request);
 }
 
 void append_flag(std::string& request, const char* flag, std::int64_t argument) {
@@ -152,23 +151,6 @@ std::optional<Forward> meta_command(const Command& command, Bytes data,
 
 // ---- Replies ------------------------------------------------------------------------------------
 
-Bytes error_word(ReplyWord word) {
-  switch (word) {
-    case ReplyWord::client_error: return "CLIENT_ERROR";
-    case ReplyWord::server_error: return "SERVER_ERROR";
-    default: return "ERROR";
-  }
-}
-
-void append_error(const ReplyPart& reply, std::string& out) {
-  out += error_word(reply.word);
-  if (!reply.text.empty()) {
-    out += ' ';
-    out += reply.text;
-  }
-  out += "\r\n";
-}
-
 void append_value(const Forward& forward, const ReplyPart& reply, std::string& out) {
   if (reply.word != ReplyWord::meta_value) return;
   out.reserve(out.size() + forward.key.size() + reply.value.size() + 48);
@@ -270,7 +252,7 @@ Forward forward_get(Bytes key, const ForwardGet& how, const ForwardOptions& opti
   append_line(request, "mg ", key);
   request += how.with_cas ? " v f c" : " v f";
   if (how.touch) append_flag(request, " T", *how.touch);
-  append_end(request, options, true);
+  append_end(request, options, Hop::Wants::plain);
   return forward;
 }
 
@@ -303,7 +285,7 @@ std::optional<Forward> forward_command(const Command& command, Bytes data,
       forward.shape = Forward::Shape::touched;
       append_line(request, "mg ", command.key);
       append_flag(request, " T", command.exptime);
-      append_end(request, options, true);
+      append_end(request, options, Hop::Wants::plain);
       break;
     default: return meta_command(command, data, options, request);
   }
@@ -336,6 +318,12 @@ Forward forward_removal(const Command& command, const ForwardOptions& options,
   return forward;
 }
 
+void append_envelope(const ForwardOptions& options, std::string& request) {
+  request += " k";
+  append_opaque(request, options.opaque);
+  append_hop_flag(request, options.hop);
+}
+
 void replace_opaque(std::string& request, std::uint32_t opaque) {
   // Behind the key, of which every request has one, only a flag begins so.
   const std::size_t at = request.rfind(opaque_mark, request.find("\r\n"));
@@ -345,11 +333,16 @@ void replace_opaque(std::string& request, std::uint32_t opaque) {
   request.replace(at, request.find(' ', at + 1) - at, flag);
 }
 
+bool is_wrong_owner(const ReplyPart& reply) {
+  return reply.word == ReplyWord::server_error && reply.text.starts_with(wrong_owner_text);
+}
+
 bool append_reply(const Forward& forward, const ReplyPart& reply, std::string& out) {
   if (!fits(forward, reply)) return false;
   if (forward.silent) return true;
   if (reply.is_error()) {
-    append_error(reply, out);
+    out += reply.error_line();
+    out += "\r\n";
     return true;
   }
   const bool hit = reply.word == ReplyWord::meta_hit || reply.word == ReplyWord::meta_value;

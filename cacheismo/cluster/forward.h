@@ -89,8 +89,14 @@ struct ForwardGet {
 [[nodiscard]] Forward forward_removal(const proto::Command& command, const ForwardOptions& options,
                                       std::string& request);
 
+/// Appends what a request to another node ends with, ` k O27 P1.0.7.1000` and the end of its line.
+void append_envelope(const ForwardOptions& options, std::string& request);
+
 /// Writes another opaque into a request made by either of the two.
 void replace_opaque(std::string& request, std::uint32_t opaque);
+
+/// Whether a node has refused the request as another's (hop.h).
+[[nodiscard]] bool is_wrong_owner(const proto::ReplyPart& reply);
 
 /// Appends what the client gets to see of a reply; perhaps nothing. False: no node answers such a
 /// request so, and nothing was appended.

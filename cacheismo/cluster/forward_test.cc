@@ -5,6 +5,7 @@
 #include "cacheismo/cluster/forward.h"
 
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -52,11 +53,12 @@ TEST(Hop, IsReadAsItIsWritten) {
   append_hop(text, {.hops = 1, .depth = 3, .epoch = 18446744073709551615u, .remaining_ms = 12});
   EXPECT_EQ(text, "1.3.18446744073709551615.12");
   EXPECT_EQ(parse_hop(text)->epoch, 18446744073709551615u);
-  EXPECT_TRUE(parse_hop("1.2.3.4.p")->plain);
-  for (const Bytes marked : {"1.2.3.4.i", "1.2.3.4.d"}) {
+  for (const auto& [marked, wants] :
+       {std::pair{"1.2.3.4", Hop::Wants::meta}, std::pair{"1.2.3.4.p", Hop::Wants::plain},
+        std::pair{"1.2.3.4.i", Hop::Wants::item}, std::pair{"1.2.3.4.d", Hop::Wants::digest}}) {
     const auto hop = parse_hop(marked);
     ASSERT_TRUE(hop);
-    EXPECT_EQ(hop->form, marked.ends_with('i') ? Hop::Form::item : Hop::Form::digest);
+    EXPECT_EQ(hop->wants, wants);
     std::string again;
     append_hop(again, *hop);
     EXPECT_EQ(again, marked);
@@ -65,8 +67,8 @@ TEST(Hop, IsReadAsItIsWritten) {
 }
 
 TEST(Hop, AnotherProxysTokenIsNone) {
-  for (const char* text : {"", "1", "1.2.3", "1.2.3.4.5", "1.2.3.p", "a.0.7.1", "256.0.7.1",
-                           "1.0.7.", "1.0.7.4294967296", "-1.0.7.1"})
+  for (const char* text : {"", "1", "1.2.3", "1.2.3.4.5", "1.2.3.p", "1.2.3.4.i.d", "a.0.7.1",
+                           "256.0.7.1", "1.0.7.", "1.0.7.4294967296", "-1.0.7.1"})
     EXPECT_FALSE(parse_hop(text).has_value()) << text;
 }
 
@@ -187,6 +189,17 @@ TEST(Forward, OnlyWhatChangesNothingMayBeAskedTwice) {
   EXPECT_FALSE(ask("mg k v N3\r\n").forward->read_only);
   EXPECT_FALSE(ask("set k 0 0 0\r\n").forward->read_only);
   EXPECT_FALSE(ask("touch k 0\r\n").forward->read_only);
+}
+
+TEST(Forward, OnlyARefusalAsAnothersIsAWrongOwner) {
+  const auto refused = [](Bytes line) {
+    proto::ReplyPart part;
+    EXPECT_EQ(proto::parse_reply(line, part).kind, proto::ReplyParsed::Kind::part) << line;
+    return is_wrong_owner(part);
+  };
+  EXPECT_TRUE(refused("SERVER_ERROR wrong-owner epoch=7\r\n"));
+  EXPECT_FALSE(refused("CLIENT_ERROR wrong-owner epoch=7\r\n"));
+  EXPECT_FALSE(refused("SERVER_ERROR out of memory\r\n"));
 }
 
 TEST(Forward, AFailureIsALineUnlessTheClientWantsNone) {

@@ -7,9 +7,10 @@
 namespace cacheismo::cluster {
 namespace {
 
-constexpr Bytes plain_mark = ".p";
-constexpr Bytes item_mark = ".i";
-constexpr Bytes digest_mark = ".d";
+/// By Wants.
+constexpr Bytes marks[] = {"", ".p", ".i", ".d"};
+
+constexpr Bytes mark_of(Hop::Wants wants) { return marks[static_cast<std::size_t>(wants)]; }
 
 /// Takes the number in front of the next dot, or the last one.
 template <class Number>
@@ -27,12 +28,12 @@ bool take(Bytes& rest, Number& out, bool last) {
 
 std::optional<Hop> parse_hop(Bytes argument) {
   Hop hop;
-  if (argument.ends_with(plain_mark)) {
-    hop.plain = true;
-    argument.remove_suffix(plain_mark.size());
-  } else if (argument.ends_with(item_mark) || argument.ends_with(digest_mark)) {
-    hop.form = argument.ends_with(item_mark) ? Hop::Form::item : Hop::Form::digest;
-    argument.remove_suffix(item_mark.size());
+  for (const Hop::Wants wants : {Hop::Wants::plain, Hop::Wants::item, Hop::Wants::digest}) {
+    const Bytes mark = mark_of(wants);
+    if (!argument.ends_with(mark)) continue;
+    hop.wants = wants;
+    argument.remove_suffix(mark.size());
+    break;
   }
   if (take(argument, hop.hops, false) && take(argument, hop.depth, false) &&
       take(argument, hop.epoch, false) && take(argument, hop.remaining_ms, true))
@@ -48,8 +49,7 @@ void append_hop(std::string& out, const Hop& hop) {
   out += std::to_string(hop.epoch);
   out += '.';
   out += std::to_string(hop.remaining_ms);
-  if (hop.plain) out += plain_mark;
-  if (hop.form != Hop::Form::none) out += hop.form == Hop::Form::item ? item_mark : digest_mark;
+  out += mark_of(hop.wants);
 }
 
 }  // namespace cacheismo::cluster

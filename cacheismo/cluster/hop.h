@@ -6,13 +6,14 @@
 //                      | `----- calls of scripts around this one
 //                      `------- times that it was forwarded
 //
-// `P1.0.7.950.p` says that an mg stands for a plain get, gat or touch, which see nothing of what mg
-// does to a stale item.
+// A letter behind it says what an mg is to tell:
+//
+//   P1.0.7.950.p   what the get, gat or touch sees that it stands for: nothing of what mg does to a
+//                  stale item
+//   P1.0.7.950.i   the byte form of the item (node/item_form.h) instead of its value
+//   P1.0.7.950.d   the form of its digest
 //
 // memcached accepts `P` from proxies and ignores it, so that a stock server may be a peer.
-//
-// `.i` asks an mg for the byte form of the item (node/item_form.h) instead of its value, `.d` for
-// the form of its digest.
 //
 // What it is not: an authorisation. Any client may send it.
 
@@ -33,9 +34,8 @@ struct Hop {
   std::uint8_t depth = 0;
   std::uint64_t epoch = 0;
   std::uint32_t remaining_ms = 0;
-  bool plain = false;
-  enum class Form : std::uint8_t { none, item, digest };
-  Form form = Form::none;  ///< never together with `plain`
+  enum class Wants : std::uint8_t { meta, plain, item, digest };
+  Wants wants = Wants::meta;
   bool operator==(const Hop&) const = default;
 };
 
@@ -44,6 +44,10 @@ struct Hop {
 
 /// The inverse.
 void append_hop(std::string& out, const Hop& hop);
+
+/// What a node says, behind SERVER_ERROR and in front of its ring's epoch, to a request that was
+/// forwarded to it and that its ring gives to another node. Nothing was executed.
+inline constexpr Bytes wrong_owner_text = "wrong-owner epoch=";
 
 }  // namespace cacheismo::cluster
 

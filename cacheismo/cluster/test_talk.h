@@ -175,9 +175,9 @@ class TestTalk final : public PeerEvents {
       case ReplyWord::meta_exists: return "EX";
       case ReplyWord::meta_noop: return "MN";
       case ReplyWord::meta_debug: return "ME " + std::string(reply.text);
-      case ReplyWord::error: return "ERROR";
-      case ReplyWord::client_error: return "CLIENT_ERROR " + std::string(reply.text);
-      case ReplyWord::server_error: return "SERVER_ERROR " + std::string(reply.text);
+      case ReplyWord::error:
+      case ReplyWord::client_error:
+      case ReplyWord::server_error: return reply.error_line();
       default: return "a reply of another kind";
     }
   }

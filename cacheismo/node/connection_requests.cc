@@ -48,6 +48,7 @@ static_assert(static_cast<int>(Verb::cas) == 9);
 
 void Connection::run(Bytes leased) {
   node_->caller = slot_;
+  node_->hop.reset();
   output_.lease(node_->outputs);
   while (!closing_ && !close_when_sent_ && !watching_) {
     if (drafting_) {

@@ -7,7 +7,7 @@
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
-#include "cacheismo/cluster/hop.h"
+#include "cacheismo/cluster/forward.h"
 #include "cacheismo/node/connection_table.h"
 #include "cacheismo/node/item_copy.h"
 #include "cacheismo/node/item_form.h"
@@ -73,11 +73,10 @@ bool Handover::ask(const std::string& key, std::uint32_t slot) {
   PeerRequest request;
   request.opaque = peers_.next_opaque();
   request.key = name->text;
-  request.bytes = fmt::format("mg {} v{} k O{} P", name->text, name->flag(), request.opaque);
+  request.bytes = fmt::format("mg {} v{}", name->text, name->flag());
+  cluster::append_envelope({.opaque = request.opaque, .hop = routing_.hop()}, request.bytes);
   request.deadline = node_.io.now().monotonic + node_.config.cluster.timeout;
   request.read_only = true;
-  cluster::append_hop(request.bytes, routing_.hop());
-  request.bytes += "\r\n";
   const auto call = peers_.submit(*address, std::move(request), *this);
   if (!call) {
     ++counters_.take_failed;
@@ -151,10 +150,8 @@ void Handover::move_on(const std::string& key) {
   PeerRequest request;
   request.opaque = peers_.next_opaque();
   request.key = name->text;
-  request.bytes =
-      fmt::format("ms {} {}{} k O{} P", name->text, form.size(), name->flag(), request.opaque);
-  cluster::append_hop(request.bytes, routing_.hop());
-  request.bytes += "\r\n";
+  request.bytes = fmt::format("ms {} {}{}", name->text, form.size(), name->flag());
+  cluster::append_envelope({.opaque = request.opaque, .hop = routing_.hop()}, request.bytes);
   request.bytes += form;
   request.bytes += "\r\n";
   request.lane = Lane::bulk;

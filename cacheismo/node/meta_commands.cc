@@ -91,13 +91,13 @@ void Dispatcher::reply_meta_put(const Command& command, store::PutResult& result
 
 After Dispatcher::meta_get(const Command& command, OutputBuffer& out) {
   const Meta& meta = command.meta;
-  if (meta.has('P') && node_.transfer->reads(command)) {
+  if (node_.hop && node_.transfer->reads(command)) {
     transfer_get(command, out);
     return After::go_on;
   }
   if (Bytes rest; const lua::Method* method = method_of(command.key, rest)) [[unlikely]]
     return virtual_meta_get(command, *method, rest, out);
-  if (node_.hop && node_.hop->plain) {
+  if (node_.hop && node_.hop->wants == cluster::Hop::Wants::plain) {
     plain_get(command, out);
     return After::go_on;
   }

@@ -134,8 +134,8 @@ std::optional<RemoteReply> RemoteCalls::submit(Wait& wait, std::uint32_t slot, s
   asked.bytes = remote_request(
       request, key,
       {.opaque = asked.opaque,
-       .depth = wait.asked->depth,
-       .remaining_ms = left.count(),
+       .depth = static_cast<std::uint8_t>(wait.asked->depth),
+       .remaining_ms = static_cast<std::uint32_t>(left.count()),
        .unix_seconds =
            std::chrono::floor<std::chrono::seconds>(now.wall.time_since_epoch()).count()});
   asked.key = std::move(key.text);

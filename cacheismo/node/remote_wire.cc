@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cacheismo/base/limits.h"
+#include "cacheismo/cluster/forward.h"
 #include "cacheismo/proto/decimal.h"
 
 namespace cacheismo::node {
@@ -22,14 +23,9 @@ RemoteReply plain(RemoteReply::Code code) {
 }
 
 RemoteReply error_of(const proto::ReplyPart& reply) {
-  const char* word = reply.word == ReplyWord::server_error   ? "SERVER_ERROR"
-                     : reply.word == ReplyWord::client_error ? "CLIENT_ERROR"
-                                                             : "ERROR";
-  const bool elsewhere =
-      reply.word == ReplyWord::server_error && reply.text.starts_with("wrong-owner");
-  RemoteReply made = plain(elsewhere ? RemoteReply::Code::wrong_owner : RemoteReply::Code::remote);
-  made.text = word;
-  if (!reply.text.empty()) made.text += ' ' + std::string(reply.text);
+  RemoteReply made = plain(cluster::is_wrong_owner(reply) ? RemoteReply::Code::wrong_owner
+                                                          : RemoteReply::Code::remote);
+  made.text = reply.error_line();
   return made;
 }
 
@@ -37,8 +33,11 @@ RemoteReply error_of(const proto::ReplyPart& reply) {
 
 std::string remote_request(const RemoteRequest& request, const proto::SpeltKey& key,
                            const RemoteEnvelope& envelope) {
-  const std::string rest = fmt::format("{} k O{} P1.{}.0.{}\r\n", key.flag(), envelope.opaque,
-                                       envelope.depth, envelope.remaining_ms);
+  std::string rest(key.flag());
+  cluster::append_envelope(
+      {.opaque = envelope.opaque,
+       .hop = {.hops = 1, .depth = envelope.depth, .remaining_ms = envelope.remaining_ms}},
+      rest);
   switch (request.op) {
     case Op::get:
     case Op::call: return fmt::format("mg {} v f{}", key.text, rest);

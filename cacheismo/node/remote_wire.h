@@ -23,9 +23,9 @@ namespace cacheismo::node {
 
 struct RemoteEnvelope {
   std::uint32_t opaque = 0;
-  std::uint32_t depth = 0;        ///< of the call that the request is
-  std::int64_t remaining_ms = 0;  ///< until nobody waits for it
-  std::int64_t unix_seconds = 0;  ///< now
+  std::uint8_t depth = 0;          ///< of the call that the request is
+  std::uint32_t remaining_ms = 0;  ///< until nobody waits for it
+  std::int64_t unix_seconds = 0;   ///< now
 };
 
 /// The whole request. `key` is how its key is spelt.

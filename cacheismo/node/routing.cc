@@ -19,12 +19,6 @@ using cluster::Failure;
 using cluster::Forward;
 using proto::Command;
 
-namespace {
-
-constexpr Bytes wrong_owner_text = "wrong-owner epoch=";
-
-}  // namespace
-
 Routing::Routing(NodeState& node, Peers& peers)
     : node_(node),
       peers_(peers),
@@ -34,7 +28,7 @@ Routing::Routing(NodeState& node, Peers& peers)
 
 std::string Routing::wrong_owner() {
   ++counters_.wrong_owner_sent;
-  return fmt::format("SERVER_ERROR {}{}\r\n", wrong_owner_text, ring().epoch());
+  return fmt::format("SERVER_ERROR {}{}\r\n", cluster::wrong_owner_text, ring().epoch());
 }
 
 // ---- Asking -------------------------------------------------------------------------------------
@@ -214,7 +208,7 @@ void Routing::on_peer_reply(std::uint64_t call, const proto::ReplyPart& part) {
   const Owed owed = found->second;
   owed_.erase(found);
   OwedReply& reply = node_.connections->at(owed.connection).replies().at(owed.number);
-  if (part.word == proto::ReplyWord::server_error && part.text.starts_with(wrong_owner_text)) {
+  if (cluster::is_wrong_owner(part)) {
     on_wrong_owner(owed, reply, part.text);
     return;
   }
@@ -232,7 +226,7 @@ void Routing::on_peer_reply(std::uint64_t call, const proto::ReplyPart& part) {
 /// it is asked again.
 void Routing::on_wrong_owner(const Owed& owed, OwedReply& reply, Bytes text) {
   ++counters_.wrong_owner_received;
-  const auto epoch = proto::parse_unsigned(text.substr(wrong_owner_text.size()));
+  const auto epoch = proto::parse_unsigned(text.substr(cluster::wrong_owner_text.size()));
   if (epoch && *epoch > ring().epoch()) (void)load();
   const std::string& spelt = reply.forward.key;
   const auto key = reply.forward.base64 ? proto::base64_bytes(spelt) : spelt;

@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 
 #include "cacheismo/base/limits.h"
+#include "cacheismo/cluster/hop.h"
 #include "cacheismo/node/node_state.h"
-#include "cacheismo/node/routing.h"
 #include "cacheismo/proto/decimal.h"
 #include "cacheismo/proto/percent.h"
 
@@ -30,10 +30,9 @@ constexpr Bytes part_prefix = "cluster:part:";
 constexpr std::size_t parts_bytes_max =
     item_form_header_bytes + limits::key_bytes_max + item_payload_bytes_max;
 
-/// What a command says of its hops, if it was sent by a program that knows of them.
-std::optional<Hop> hop_of(const Command& command) {
-  const auto hop = Routing::hop_of(command);
-  return hop && hop->hops > 0 ? hop : std::nullopt;
+/// Whether an item or its digest is asked for by the item's own key.
+bool wants_form(const Hop& hop) {
+  return hop.wants == Hop::Wants::item || hop.wants == Hop::Wants::digest;
 }
 
 std::string shown(Bytes key) {
@@ -53,20 +52,21 @@ class Keys final : public store::Store::Visitor {
 
 // ---- Reading ------------------------------------------------------------------------------------
 
+bool Transfer::is_asked() const { return node_.hop && node_.hop->hops > 0; }
+
 bool Transfer::reads(const Command& command) const {
-  const auto hop = hop_of(command);
-  if (!hop) return false;
-  return hop->form != Hop::Form::none || command.key.starts_with(slice_prefix) ||
+  if (!is_asked()) return false;
+  return wants_form(*node_.hop) || command.key.starts_with(slice_prefix) ||
          command.key.starts_with(digests_prefix);
 }
 
 Result<std::string, std::string> Transfer::read(const Command& command) {
   if (!node_.config.dump_enabled)
     return failure(std::string("cluster: items are not told here: dumps are disabled (-X)"));
-  const auto hop = hop_of(command);
-  if (hop->form != Hop::Form::none) {
+  if (wants_form(*node_.hop)) {
     std::string form;
-    const FormOf what = hop->form == Hop::Form::item ? FormOf::item : FormOf::digest;
+    const bool whole = node_.hop->wants == Hop::Wants::item;
+    const FormOf what = whole ? FormOf::item : FormOf::digest;
     append_form(node_.store, command.key, what, item_payload_bytes_max, node_.now, form);
     return form;
   }
@@ -104,8 +104,7 @@ std::string Transfer::slice(std::uint32_t cursor, FormOf what) {
 // ---- Writing ------------------------------------------------------------------------------------
 
 bool Transfer::writes(const Command& command) const {
-  return (command.key == items_key || command.key.starts_with(part_prefix)) &&
-         hop_of(command).has_value();
+  return is_asked() && (command.key == items_key || command.key.starts_with(part_prefix));
 }
 
 Result<void, std::string> Transfer::write(const Command& command, Bytes data) {

@@ -50,12 +50,14 @@ class Transfer {
  public:
   explicit Transfer(NodeState& node) : node_(node) {}
 
-  /// Whether an mg with `P` is of this room.
+  // Of the command that is running; NodeState::hop is its.
+
+  /// Whether an mg is of this room.
   [[nodiscard]] bool reads(const proto::Command& command) const;
   /// The answer: bytes, empty for a miss; or an error. Requires reads(command).
   [[nodiscard]] Result<std::string, std::string> read(const proto::Command& command);
 
-  /// Whether an ms with `P` is of this room.
+  /// Whether an ms is of this room.
   [[nodiscard]] bool writes(const proto::Command& command) const;
   [[nodiscard]] Result<void, std::string> write(const proto::Command& command, Bytes data);
 
@@ -63,6 +65,8 @@ class Transfer {
   void forget_if_due();
 
  private:
+  /// Whether a program that knows of hops has sent the command.
+  [[nodiscard]] bool is_asked() const;
   [[nodiscard]] std::string slice(std::uint32_t cursor, FormOf what);
   [[nodiscard]] Result<void, std::string> take_items(Bytes forms);
   [[nodiscard]] Result<void, std::string> take_part(Bytes place, Bytes data);

@@ -39,8 +39,7 @@ void Dispatcher::transfer_get(const Command& command, OutputBuffer& out) {
 }
 
 bool Dispatcher::is_transfer(const Command& command) const {
-  return command.verb == proto::Verb::ms && command.meta.has('P') &&
-         node_.transfer->writes(command);
+  return node_.hop && node_.transfer->writes(command);
 }
 
 void Dispatcher::transfer_put(const Command& command, Bytes data, OutputBuffer& out) {

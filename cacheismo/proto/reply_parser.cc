@@ -3,6 +3,7 @@
 #include <cstring>
 #include <limits>
 
+#include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
 #include "cacheismo/proto/command.h"
 #include "cacheismo/proto/decimal.h"
@@ -137,6 +138,15 @@ ReplyParsed parse_rare(Bytes line, std::size_t line_bytes, ReplyPart& out) {
 }
 
 }  // namespace
+
+std::string ReplyPart::error_line() const {
+  CHECK(is_error());
+  std::string line = word == ReplyWord::server_error   ? "SERVER_ERROR"
+                     : word == ReplyWord::client_error ? "CLIENT_ERROR"
+                                                       : "ERROR";
+  if (!text.empty()) line.append(" ").append(text);
+  return line;
+}
 
 std::optional<Bytes> ReplyPart::flag(char letter) const {
   KeyCursor cursor(flags);

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "cacheismo/base/bytes.h"
 
@@ -72,6 +73,8 @@ struct ReplyPart {
     return word == ReplyWord::error || word == ReplyWord::client_error ||
            word == ReplyWord::server_error;
   }
+  /// The line of an error, its word included and its end not. Requires is_error().
+  [[nodiscard]] std::string error_line() const;
   /// The argument of a meta flag; nullopt if the flag is not there.
   [[nodiscard]] std::optional<Bytes> flag(char letter) const;
 };

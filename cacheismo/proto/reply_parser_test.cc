@@ -49,6 +49,14 @@ TEST(ReplyParser, ReadsValuesWithAndWithoutCas) {
   EXPECT_EQ(with_cas.value, "");
 }
 
+TEST(ReplyParser, AnErrorIsTheLineThatWasSent) {
+  for (const std::string line : {"ERROR", "ERROR no such command", "CLIENT_ERROR bad data chunk",
+                                 "SERVER_ERROR out of memory", "SERVER_ERROR"}) {
+    const std::string bytes = line + "\r\n";
+    EXPECT_EQ(whole_part(bytes).error_line(), line);
+  }
+}
+
 TEST(ReplyParser, AValueMayContainAnythingThatLooksLikeAReply) {
   EXPECT_EQ(whole_part("VALUE k 0 12\r\nEND\r\nSTORED\n\r\n").value, "END\r\nSTORED\n");
 }
