@@ -1,5 +1,6 @@
 // The verbs: cacheismo check DIR, cacheismo test DIR, cacheismo copy FROM TO.
 
+#include <optional>
 #include <utility>
 
 #include "cacheismo/flag_values.h"
@@ -9,31 +10,16 @@
 namespace cacheismo {
 namespace {
 
-constexpr std::uint16_t default_port = 11211;
+constexpr std::uint64_t default_port = 11211;
 constexpr std::uint64_t passes_max = 1000;
 
-/// host, host:port or [v6]:port
 Result<std::pair<std::string, std::uint16_t>, std::string> parse_node(Bytes text) {
-  const auto wrong = [&] {
+  const HostPort split = split_host_port(text);
+  const auto port =
+      split.port.empty() ? std::optional(default_port) : proto::parse_unsigned(split.port);
+  if (!split.valid || split.host.empty() || !port || *port == 0 || *port > 65535)
     return failure("copy wants nodes as host:port, not \"" + std::string(text) + '"');
-  };
-  Bytes host = text;
-  Bytes port;
-  const std::size_t colon = text.rfind(':');
-  const bool bracketed = text.starts_with('[');
-  if (colon != Bytes::npos && (!bracketed || text[colon - 1] == ']')) {
-    host = text.substr(0, colon);
-    port = text.substr(colon + 1);
-  }
-  if (bracketed) {
-    if (!host.ends_with(']')) return wrong();
-    host = host.substr(1, host.size() - 2);
-  }
-  if (host.empty() || (colon != Bytes::npos && port.empty() && !bracketed)) return wrong();
-  if (port.empty()) return std::pair(std::string(host), default_port);
-  const auto number = proto::parse_unsigned(port);
-  if (!number || *number == 0 || *number > 65535) return wrong();
-  return std::pair(std::string(host), static_cast<std::uint16_t>(*number));
+  return std::pair(std::string(split.host), static_cast<std::uint16_t>(*port));
 }
 
 Result<Options, std::string> parse_copy(std::span<const char* const> arguments) {

@@ -241,6 +241,7 @@ TEST(Flags, CopyWantsTwoNodes) {
   EXPECT_EQ(options.copy.to_port, 5);
   EXPECT_EQ(accepted({"copy", "a", "[::1]"}).copy.from_port, 11211);
   EXPECT_EQ(accepted({"copy", "a", "[::1]"}).copy.to_host, "::1");
+  EXPECT_EQ(accepted({"copy", "a", "::1"}).copy.to_host, "::1");
   for (const char* wrong : {"", ":1", "a:", "a:0", "a:65536", "a:1x", "[::1", "[]:1", "[::1]x:5"})
     EXPECT_NE(refused({"copy", "a:1", wrong}).find("host:port"), std::string::npos) << wrong;
   EXPECT_NE(refused({"copy", "a:1"}).find("two nodes"), std::string::npos);

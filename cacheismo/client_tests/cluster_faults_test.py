@@ -46,7 +46,7 @@ class Faults(ClusterTest):
         load.until_each(lambda done: done["error"] >= 3 and done["get"] >= 10, "clients go on",
                         [name for name in ("pymemcache-n1", "pymemcache-n2", "pymemcache-n3",
                                            "pylibmc-n1") if not name.endswith(node.name)])
-        time.sleep(max(0, FAULT_S - (time.monotonic() - started)))
+        daemon.until(lambda: time.monotonic() >= started + FAULT_S, "the fault has lasted")
 
     def recovers(self, load):
         """Called when the fault is over: every node answers for every key, in time."""
