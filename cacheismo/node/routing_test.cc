@@ -4,13 +4,12 @@
 
 #include <chrono>
 #include <string>
-#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "cacheismo/cluster/ring.h"
-#include "cacheismo/lua/objects/shipped.h"
 #include "cacheismo/node/config.h"
+#include "cacheismo/node/test_cluster.h"
 #include "sim/ring_list.h"
 #include "sim/wire.h"
 
@@ -19,54 +18,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class RoutingTest : public testing::TestWithParam<sim::Cuts> {
+class RoutingTest : public testing::TestWithParam<sim::Cuts>, protected TestCluster {
  protected:
-  static sim::Wire::Options options() {
-    sim::Wire::Options options;
-    options.cuts = GetParam();
-    options.nodes = 3;
-    options.scripts = lua::shipped_scripts();
-    return options;
-  }
-
-  RoutingTest() : wire_(options()), ring_(*cluster::Ring::make(wire_.ring(0).view().spec)) {}
-
-  /// The n-th key of the form k0, k1, ... that node `owner` (from 0) owns.
-  std::string key_of(std::uint32_t owner, int n = 0) {
-    for (int i = 0;; ++i) {
-      std::string key = "k" + std::to_string(i);
-      if (ring_.owner(key) == owner && n-- == 0) return key;
-    }
-  }
-  std::string ask(Bytes bytes) {
-    std::string reply = wire_.ask(client_, bytes);
-    EXPECT_EQ(wire_.audit(), std::nullopt);
-    return reply;
-  }
-  /// What node `number` says to somebody who asks it alone.
-  std::string ask_at(std::size_t number, Bytes bytes) {
-    return wire_.ask(wire_.connect(wire_.address(number)), bytes);
-  }
-  std::uint64_t stat_of(std::size_t number, const std::string& name) {
-    const std::string all = ask_at(number, "stats\r\n");
-    const std::size_t at = all.find("STAT " + name + " ");
-    return at == std::string::npos ? 0 : std::stoull(all.substr(at + 6 + name.size()));
-  }
-
-  sim::Wire wire_;
-  cluster::Ring ring_;
-  sim::RawConnection& client_ = wire_.connect();
+  RoutingTest() : TestCluster(GetParam()) {}
 };
-
-std::string set(const std::string& key, const std::string& value) {
-  return "set " + key + " 5 0 " + std::to_string(value.size()) + "\r\n" + value + "\r\n";
-}
 
 TEST_P(RoutingTest, AValueLiesAtItsOwnerAndAnyNodeAnswersForIt) {
   const std::string key = key_of(1);
   EXPECT_EQ(ask(set(key, "hello")), "STORED\r\n");
   for (std::size_t node = 0; node < 3; ++node) {
-    EXPECT_EQ(ask_at(node, "get " + key + "\r\n"), "VALUE " + key + " 5 5\r\nhello\r\nEND\r\n");
+    EXPECT_EQ(ask_at(node, get(key)), found(key, "hello"));
     EXPECT_EQ(stat_of(node, "curr_items"), node == 1 ? 1u : 0u);
   }
 }
@@ -74,16 +35,16 @@ TEST_P(RoutingTest, AValueLiesAtItsOwnerAndAnyNodeAnswersForIt) {
 TEST_P(RoutingTest, EveryCommandThatNamesAKeyIsTheOwners) {
   const std::string k = key_of(2);
   const std::string base64 = "aGk=";
-  EXPECT_EQ(ask("get " + k + "\r\n"), "END\r\n");
+  EXPECT_EQ(ask(get(k)), "END\r\n");
   EXPECT_EQ(ask("replace " + k + " 0 0 1\r\nx\r\n"), "NOT_STORED\r\n");
   EXPECT_EQ(ask("add " + k + " 7 0 1\r\n5\r\n"), "STORED\r\n");
   EXPECT_EQ(ask("append " + k + " 0 0 1\r\n0\r\n"), "STORED\r\n");
   EXPECT_EQ(ask("prepend " + k + " 0 0 1\r\n1\r\n"), "STORED\r\n");
-  EXPECT_EQ(ask("get " + k + "\r\n"), "VALUE " + k + " 7 3\r\n150\r\nEND\r\n");
+  EXPECT_EQ(ask(get(k)), found(k, "150", 7));
   EXPECT_EQ(ask("incr " + k + " 3\r\n"), "153\r\n");
   EXPECT_EQ(ask("decr " + k + " 10\r\n"), "143\r\n");
   EXPECT_EQ(ask("touch " + k + " 100\r\n"), "TOUCHED\r\n");
-  EXPECT_EQ(ask("gat 100 " + k + "\r\n"), "VALUE " + k + " 7 3\r\n143\r\nEND\r\n");
+  EXPECT_EQ(ask("gat 100 " + k + "\r\n"), found(k, "143", 7));
   EXPECT_EQ(ask("mg " + k + " t f v Oq k\r\n"), "VA 3 t100 f7 Oq k" + k + "\r\n143\r\n");
   EXPECT_EQ(ask("ms " + k + " 2 c T0 Oq C1\r\nab\r\n").substr(0, 2), "EX");
   EXPECT_EQ(ask("ms " + k + " 2 q\r\n10\r\nma " + k + " v\r\n"), "VA 2\r\n11\r\n");
@@ -115,9 +76,8 @@ TEST_P(RoutingTest, PipelinedRepliesComeInTheOrderOfTheRequests) {
   for (int i = 0; i < 60; ++i) {
     const std::string key = "key" + std::to_string(i);
     const std::string value(static_cast<std::size_t>(i * i), 'a');
-    requests += set(key, value) + "get " + key + " nothing\r\nmn\r\n";
-    replies += "STORED\r\nVALUE " + key + " 5 " + std::to_string(value.size()) + "\r\n" + value +
-               "\r\nEND\r\nMN\r\n";
+    requests += set(key, value) + get(key + " nothing") + "mn\r\n";
+    replies += "STORED\r\n" + found(key, value) + "MN\r\n";
   }
   EXPECT_EQ(ask(requests), replies);
 }
@@ -131,10 +91,9 @@ TEST_P(RoutingTest, AMultiGetIsSplitAndGatheredInOrder) {
     if (i % 3 == 0) continue;
     const std::string value(i == 7 ? 100'000 : 10, 'x');
     ask(set(key, value));
-    blocks += "VALUE " + key + " 5 " + std::to_string(value.size()) + "\r\n" + value + "\r\n";
+    blocks += block(key, value);
   }
-  EXPECT_EQ(ask(line + "\r\nget key1\r\n"),
-            blocks + "END\r\n" + "VALUE key1 5 10\r\nxxxxxxxxxx\r\nEND\r\n");
+  EXPECT_EQ(ask(line + "\r\nget key1\r\n"), blocks + "END\r\n" + found("key1", "xxxxxxxxxx"));
 }
 
 TEST_P(RoutingTest, ValuesOfEverySizeReachTheirOwner) {
@@ -142,9 +101,7 @@ TEST_P(RoutingTest, ValuesOfEverySizeReachTheirOwner) {
     const std::string key = key_of(1, static_cast<int>(size % 7));
     const std::string value(size, 'v');
     EXPECT_EQ(ask(set(key, value)), "STORED\r\n") << size;
-    EXPECT_EQ(ask("get " + key + "\r\n"),
-              "VALUE " + key + " 5 " + std::to_string(size) + "\r\n" + value + "\r\nEND\r\n")
-        << size;
+    EXPECT_EQ(ask(get(key)), found(key, value)) << size;
   }
   EXPECT_EQ(ask(set(key_of(1), std::string(2'000'000, 'v'))),
             "SERVER_ERROR object too large for cache\r\n");
@@ -153,15 +110,14 @@ TEST_P(RoutingTest, ValuesOfEverySizeReachTheirOwner) {
 TEST_P(RoutingTest, AnObjectLivesAtTheOwnerOfItsKey) {
   for (int i = 0; i < 10; ++i) {
     const std::string key = "counter:incr:c" + std::to_string(i);
-    EXPECT_EQ(ask("get " + key + "\r\n"), "VALUE " + key + " 0 1\r\n1\r\nEND\r\n");
+    EXPECT_EQ(ask(get(key)), found(key, "1", 0));
     EXPECT_EQ(ask_at(1, "mg " + key + " v\r\n"), "VA 1\r\n2\r\n");
     const std::string owner = "cluster:owner:" + key;
     const std::string name = "n" + std::to_string(ring_.owner("counter$c" + std::to_string(i)) + 1);
-    EXPECT_EQ(ask("get " + owner + "\r\n"), "VALUE " + owner + " 0 2\r\n" + name + "\r\nEND\r\n");
+    EXPECT_EQ(ask(get(owner)), found(owner, name, 0));
   }
   EXPECT_EQ(ask("get map:new:m\r\nset map:put:m:a 0 0 1\r\nx\r\nget map:get:m:a\r\n"),
-            "VALUE map:new:m 0 7\r\nCREATED\r\nEND\r\nSTORED\r\n"
-            "VALUE map:get:m:a 0 5\r\na : x\r\nEND\r\n");
+            found("map:new:m", "CREATED", 0) + "STORED\r\n" + found("map:get:m:a", "a : x", 0));
 }
 
 TEST_P(RoutingTest, FlushAllIsEveryNodes) {
@@ -171,19 +127,19 @@ TEST_P(RoutingTest, FlushAllIsEveryNodes) {
 }
 
 TEST_P(RoutingTest, AClientThatEndsItsSideHearsWhatIsOwed) {
-  client_.write(set(key_of(1), "x") + "get " + key_of(1) + "\r\n");
+  client_.write(set(key_of(1), "x") + get(key_of(1)));
   client_.shutdown();
   wire_.run();
-  EXPECT_EQ(client_.take(), "STORED\r\nVALUE " + key_of(1) + " 5 1\r\nx\r\nEND\r\n");
+  EXPECT_EQ(client_.take(), "STORED\r\n" + found(key_of(1), "x"));
   EXPECT_EQ(client_.ended(), io::Error::eof);
-  EXPECT_EQ(wire_.ask(wire_.connect(), "get " + key_of(1) + "\r\nquit\r\nget a\r\n"),
-            "VALUE " + key_of(1) + " 5 1\r\nx\r\nEND\r\n");
+  EXPECT_EQ(wire_.ask(wire_.connect(), get(key_of(1)) + "quit\r\nget a\r\n"),
+            found(key_of(1), "x"));
 }
 
 TEST_P(RoutingTest, AClientThatEndsItsSideWhileAnOwnerIsSilentHearsOfTheTimeout) {
-  ask("get " + key_of(1) + "\r\n");  // connects
+  ask(get(key_of(1)));  // connects
   wire_.node_io(1).pause(5s);
-  client_.write("get " + key_of(1) + "\r\n");
+  client_.write(get(key_of(1)));
   wire_.run();
   client_.shutdown();
   wire_.run();
@@ -196,8 +152,7 @@ TEST_P(RoutingTest, AClientThatEndsItsSideWhileAnOwnerIsSilentHearsOfTheTimeout)
 TEST_P(RoutingTest, ANodeThatIsGoneIsNamedInTime) {
   wire_.node(1).stop(Stop::at_once);
   wire_.run();
-  client_.write("get " + key_of(1) + "\r\nget " + key_of(0) + "\r\nset " + key_of(1) +
-                " 0 0 1 noreply\r\nx\r\n");
+  client_.write(get(key_of(1)) + get(key_of(0)) + "set " + key_of(1) + " 0 0 1 noreply\r\nx\r\n");
   wire_.advance(1s);
   EXPECT_EQ(client_.take(), "SERVER_ERROR cluster: n2: refused\r\nEND\r\n");
   EXPECT_EQ(ask("mn\r\n"), "MN\r\n");
@@ -207,23 +162,22 @@ TEST_P(RoutingTest, AnErrorEndsAMultiGetAndNothingElse) {
   wire_.node(1).stop(Stop::at_once);
   wire_.run();
   ask(set(key_of(0), "x") + set(key_of(2), "y"));
-  client_.write("get " + key_of(0) + " " + key_of(1) + " " + key_of(2) + "\r\nget " + key_of(2) +
-                "\r\n");
+  client_.write(get(key_of(0) + " " + key_of(1) + " " + key_of(2)) + get(key_of(2)));
   wire_.advance(1s);
-  EXPECT_EQ(client_.take(), "VALUE " + key_of(0) + " 5 1\r\nx\r\nSERVER_ERROR cluster: n2: " +
-                                "refused\r\nVALUE " + key_of(2) + " 5 1\r\ny\r\nEND\r\n");
+  EXPECT_EQ(client_.take(), block(key_of(0), "x") + "SERVER_ERROR cluster: n2: refused\r\n" +
+                                found(key_of(2), "y"));
 }
 
 TEST_P(RoutingTest, AnOwnerThatSaysNothingIsATimeout) {
   ask(set(key_of(1), "x"));  // connects
   wire_.node_io(1).pause(5s);
-  client_.write("get " + key_of(1) + "\r\n" + set(key_of(1), "y"));
+  client_.write(get(key_of(1)) + set(key_of(1), "y"));
   wire_.advance(1100ms);
   EXPECT_EQ(client_.take(),
             "SERVER_ERROR cluster: n2: timeout\r\n"
             "SERVER_ERROR cluster: n2: timeout, the outcome is unknown\r\n");
   wire_.advance(5s);
-  EXPECT_EQ(ask("get " + key_of(1) + "\r\n"), "VALUE " + key_of(1) + " 5 1\r\ny\r\nEND\r\n");
+  EXPECT_EQ(ask(get(key_of(1))), found(key_of(1), "y"));
 }
 
 TEST_P(RoutingTest, AForwardedRequestIsNeverForwardedAgain) {
@@ -251,14 +205,14 @@ TEST_P(RoutingTest, NodesThatDisagreeRefreshAndAskOnceMore) {
   wire_.advance(2s);
   wire_.ring(0).set(two);
   EXPECT_EQ(ask(set(moved, "x")), "STORED\r\n");
-  EXPECT_EQ(ask_at(1, "get " + moved + "\r\n"), "VALUE " + moved + " 5 1\r\nx\r\nEND\r\n");
-  EXPECT_EQ(ask("get cluster:epoch\r\n"), "VALUE cluster:epoch 0 1\r\n2\r\nEND\r\n");
+  EXPECT_EQ(ask_at(1, get(moved)), found(moved, "x"));
+  EXPECT_EQ(ask("get cluster:epoch\r\n"), found("cluster:epoch", "2", 0));
 }
 
 TEST_P(RoutingTest, AnOlderRingIsRefused) {
   wire_.ring(0).set(sim::ring_of(2, cluster::Hashing::ketama, 0));
   wire_.advance(2s);
-  EXPECT_EQ(ask("get cluster:epoch\r\n"), "VALUE cluster:epoch 0 1\r\n1\r\nEND\r\n");
+  EXPECT_EQ(ask("get cluster:epoch\r\n"), found("cluster:epoch", "1", 0));
   EXPECT_NE(wire_.log().lines().back().find("ring_refused"), std::string::npos);
 }
 
@@ -277,7 +231,7 @@ TEST_P(RoutingTest, AMemberWithoutAnAddressIsRefusedUntilItHasOne) {
   EXPECT_NE(wire_.log().lines().back().find("addresses_changed nodes=n2"), std::string::npos);
   EXPECT_EQ(ask(set(key_of(1), "x")), "STORED\r\n");
   EXPECT_EQ(stat_of(1, "curr_items"), 1u);
-  EXPECT_EQ(ask("get cluster:epoch\r\n"), "VALUE cluster:epoch 0 1\r\n1\r\nEND\r\n");
+  EXPECT_EQ(ask("get cluster:epoch\r\n"), found("cluster:epoch", "1", 0));
 }
 
 TEST_P(RoutingTest, TheRingCanBeRead) {
@@ -292,7 +246,7 @@ TEST_P(RoutingTest, TheRingCanBeRead) {
 }
 
 TEST_P(RoutingTest, StatsTellWhatWasForwardedAndToWhom) {
-  ask("get " + key_of(1) + " " + key_of(1, 1) + " " + key_of(0) + "\r\n");
+  ask(get(key_of(1) + " " + key_of(1, 1) + " " + key_of(0)));
   const std::string stats = ask("stats cluster\r\n");
   for (const char* line :
        {"STAT epoch 1\r\n", "STAT self n1\r\n", "STAT members 3\r\n", "STAT forwarded 2\r\n",
@@ -303,7 +257,7 @@ TEST_P(RoutingTest, StatsTellWhatWasForwardedAndToWhom) {
 }
 
 TEST_P(RoutingTest, WhatGoesOnForLongComesBehindWhatIsOwed) {
-  const std::string both = ask("get " + key_of(1) + "\r\nstats settings\r\nmn\r\n");
+  const std::string both = ask(get(key_of(1)) + "stats settings\r\nmn\r\n");
   EXPECT_TRUE(both.starts_with("END\r\nSTAT ")) << both.substr(0, 40);
   EXPECT_TRUE(both.ends_with("END\r\nMN\r\n"));
 }
