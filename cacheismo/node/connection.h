@@ -130,6 +130,26 @@ class Connection final : public io::StreamEvents {
   // connection_routing.cc: requests that other nodes answer
   [[nodiscard]] bool owes() const { return replies_ != nullptr && !replies_->empty(); }
   [[nodiscard]] ReplyQueue& reply_queue();
+  /// What is appended to the output while it lives comes behind what was owed when it began.
+  class Behind {
+   public:
+    explicit Behind(Connection& connection, std::uint32_t group = 0)
+        : connection_(connection), group_(group), owing_(connection.owes()) {
+      if (owing_) mark_ = connection.output_.mark();
+    }
+    ~Behind() {
+      if (owing_) [[unlikely]]
+        connection_.hold_back(mark_, group_);
+    }
+    Behind(const Behind&) = delete;
+    Behind& operator=(const Behind&) = delete;
+
+   private:
+    Connection& connection_;
+    OutputBuffer::Mark mark_{};
+    std::uint32_t group_;
+    bool owing_;
+  };
   /// Puts what was appended behind `mark` behind what is owed.
   void hold_back(const OutputBuffer::Mark& mark, std::uint32_t group);
   /// Moves what is owed no more into the output. True: something was.
@@ -147,7 +167,13 @@ class Connection final : public io::StreamEvents {
   /// The value was refused: where another node owns the key, that forgets the old one.
   void forget_at_owner(const proto::Command& command);
   std::size_t step_keys_routed(Bytes keys, std::size_t line_left, Stop& why);
-  bool look_up_routed(Bytes key, Stop& why, bool& ended);
+  enum class LookedUp : std::uint8_t {
+    go_on,  ///< with the next key
+    again,  ///< nothing was done: stop here, and ask again from this key
+    ended,  ///< a line of error was said, which ends the reply
+  };
+  /// One key of a multi-get.
+  [[nodiscard]] LookedUp look_up_routed(Bytes key);
   void flush_everywhere(const proto::Command& command);
 
   // connection_draft.cc: values that arrive in parts

@@ -119,17 +119,17 @@ void Connection::finish_draft() {
   drafting_ = false;
   if (budget_ > 0) --budget_;
   Dispatcher dispatcher(node);
-  const bool owing = owes();
-  const OutputBuffer::Mark mark = output_.mark();
   bool refused = false;
   After after = After::go_on;
-  if (draft_end_[0] != '\r' || draft_end_[1] != '\n') {
-    node.store.abandon(draft_);
-    refused = dispatcher.bad_chunk(command, output_);
-  } else if (!route_draft(command)) {
-    after = dispatcher.commit(command, draft_, output_);
+  {
+    const Behind behind(*this);
+    if (draft_end_[0] != '\r' || draft_end_[1] != '\n') {
+      node.store.abandon(draft_);
+      refused = dispatcher.bad_chunk(command, output_);
+    } else if (!route_draft(command)) {
+      after = dispatcher.commit(command, draft_, output_);
+    }
   }
-  if (owing) hold_back(mark, 0);
   if (after == After::waiting) {
     waits_for_call_ = waits_with_line_ = true;
     partial_ = false;
@@ -147,10 +147,10 @@ void Connection::give_up_draft(Outcome why) {
   const proto::Parsed parsed = node.parser.parse(input_.bytes());
   CHECK(parsed.kind == proto::Parsed::Kind::command);
   output_.lease(node.outputs);
-  const bool owing = owes();
-  const OutputBuffer::Mark mark = output_.mark();
-  Dispatcher(node).refuse(node.parser.command(), why, output_);
-  if (owing) hold_back(mark, 0);
+  {
+    const Behind behind(*this);
+    Dispatcher(node).refuse(node.parser.command(), why, output_);
+  }
   forget_at_owner(node.parser.command());
   swallow_ = std::uint64_t{draft_total_} + sizeof(draft_end_) - draft_received_;
   input_.clear(node.inputs);

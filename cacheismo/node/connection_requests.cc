@@ -119,11 +119,11 @@ Connection::Consumed Connection::consume(Bytes in) {
   std::size_t ahead = 0;  // bytes whose keys have been looked at
   Consumed done;
   while (!in.empty()) {
-    const bool owing = owes();
-    const OutputBuffer::Mark mark = owing ? output_.mark() : OutputBuffer::Mark{};
-    const std::size_t used = step(in, done.why);
-    if (owing) [[unlikely]]
-      hold_back(mark, 0);
+    std::size_t used = 0;
+    {
+      const Behind behind(*this);
+      used = step(in, done.why);
+    }
     in.remove_prefix(used);
     if (used == 0 || done.why == Stop::wait) break;
     done.why = Stop::need_more;

@@ -149,17 +149,14 @@ void Connection::flush_everywhere(const Command& command) {
   const std::uint32_t group = queue.new_group();
   node_->routing->order_all(queue, slot_, "cluster:flush:" + std::to_string(command.exptime), group,
                             command.noreply);
-  const OutputBuffer::Mark mark = output_.mark();
-  const bool owing = owes();
+  const Behind behind(*this, group);
   Report none;
   (void)Dispatcher(*node_).execute(command, true, output_, none);
-  if (owing) hold_back(mark, group);
 }
 
 // ---- Multi-gets ---------------------------------------------------------------------------------
 
-/// One key. False: stop here, and ask again from this key unless `ended`.
-bool Connection::look_up_routed(Bytes key, Stop& why, bool& ended) {
+Connection::LookedUp Connection::look_up_routed(Bytes key) {
   const Routing::Place place = node_->routing->place(key);
   Dispatcher dispatcher(*node_);
   if (place.is == Routing::Place::Is::elsewhere) {
@@ -168,38 +165,28 @@ bool Connection::look_up_routed(Bytes key, Stop& why, bool& ended) {
     cluster::ForwardGet how{.with_cas = multiget_.with_cas, .touch = std::nullopt};
     if (multiget_.touch) how.touch = dispatcher.exptime_of(multiget_);
     node_->routing->forward_get(queue, slot_, place.member, key, how, multiget_group_);
-    return true;
+    return LookedUp::go_on;
   }
   if (!node_->routing->settle(key, slot_)) {
     waits_for_call_ = true;
-    why = Stop::wait;
-    return false;
+    return LookedUp::again;
   }
   MultiGet one = multiget_;
   one.ends = false;
-  const bool owing = owes();
-  const OutputBuffer::Mark mark = output_.mark();
+  const Behind behind(*this, multiget_group_);
   if (node_->routing->forbids_get(place, key, multiget_.touch)) {
-    if (!output_.reply_room()) {
-      why = Stop::wait;
-      return false;
-    }
+    if (!output_.reply_room()) return LookedUp::again;
     output_.append(Routing::forbidden);
-    if (owing) hold_back(mark, multiget_group_);
-    ended = true;
-    return false;
+    return LookedUp::ended;
   }
-  const MultiGetStep done = dispatcher.multi_get(one, key, output_);
-  if (owing) hold_back(mark, multiget_group_);
-  switch (done.why) {
-    case MultiGetStep::Why::finished: return true;
-    case MultiGetStep::Why::failed: ended = true; return false;
+  switch (dispatcher.multi_get(one, key, output_).why) {
+    case MultiGetStep::Why::finished: return LookedUp::go_on;
+    case MultiGetStep::Why::failed: return LookedUp::ended;
     case MultiGetStep::Why::waiting: waits_for_call_ = true; [[fallthrough]];
     case MultiGetStep::Why::full:
     case MultiGetStep::Why::turn_over: break;
   }
-  why = Stop::wait;
-  return false;
+  return LookedUp::again;
 }
 
 std::size_t Connection::step_keys_routed(Bytes keys, std::size_t line_left, Stop& why) {
@@ -224,9 +211,9 @@ std::size_t Connection::step_keys_routed(Bytes keys, std::size_t line_left, Stop
       wait_for_turn();
       return stop_at(used);
     }
-    bool ended = false;
-    if (look_up_routed(key, why, ended)) continue;
-    if (!ended) return stop_at(used);
+    const LookedUp looked = look_up_routed(key);
+    if (looked == LookedUp::go_on) continue;
+    if (looked == LookedUp::again) return stop_at(used);
     multiget_left_ = 0;
     return line_left;
   }

@@ -48,9 +48,10 @@ inline constexpr Duration handover_quiet_time = std::chrono::seconds(10);
 /// Until gifts that were not taken are tried again.
 inline constexpr Duration handover_pause = std::chrono::seconds(1);
 
-/// Keys whose settling is remembered take this share of -m at most, as a fraction 1 / n, at 32
-/// bytes each.
+/// Keys whose settling is remembered take this share of -m at most, as a fraction 1 / n.
 inline constexpr std::uint64_t handover_memory_share = 32;
+/// Of each of them: 8 bytes of hash in a node of a hash table, which malloc rounds up.
+inline constexpr std::uint64_t handover_key_bytes = 32;
 
 struct HandoverCounters {
   std::uint64_t taken = 0;        ///< keys whose state came from an old owner at their first touch

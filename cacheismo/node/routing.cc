@@ -23,7 +23,7 @@ Routing::Routing(NodeState& node, Peers& peers)
     : node_(node),
       peers_(peers),
       history_(node.config.cluster.node_name,
-               node.config.memory_bytes / handover_memory_share / 32),
+               node.config.memory_bytes / handover_memory_share / handover_key_bytes),
       handover_(node, *this, peers) {}
 
 std::string Routing::wrong_owner() {
@@ -48,18 +48,16 @@ cluster::ForwardOptions Routing::options() {
 
 /// Whether a get of this key changes nothing.
 bool Routing::may_repeat(Bytes key) const {
-  if (node_.scripts == nullptr) return true;
   Bytes rest;
-  const lua::Method* method = node_.scripts->find(key, rest);
+  const lua::Method* method = method_of(key, rest);
   return method == nullptr || method->kind == lua::Kind::read;
 }
 
 /// What the request for a key is to Peers: over which of its connections it goes, and whether what
 /// only reads by its command does so by its key, too.
 Lane Routing::judge(Bytes key, Forward& forward) const {
-  if (node_.scripts == nullptr) return Lane::brief;
   Bytes rest;
-  const lua::Method* method = node_.scripts->find(key, rest);
+  const lua::Method* method = method_of(key, rest);
   if (method == nullptr) return Lane::brief;
   if (method->kind != lua::Kind::read) forward.read_only = false;
   // A method that may wait must not hold up what others ask of its node.
@@ -122,19 +120,6 @@ void Routing::order_all(ReplyQueue& replies, std::uint32_t connection, Bytes key
 
 namespace {
 
-PeerRequest peer_request(std::string bytes, std::uint32_t opaque, const Forward& forward, Lane lane,
-                         MonotonicTime deadline) {
-  PeerRequest request;
-  request.lane = lane;
-  request.bytes = std::move(bytes);
-  request.opaque = opaque;
-  request.key = forward.key;
-  request.echoes = forward.verb != proto::Verb::me;
-  request.read_only = forward.read_only;
-  request.deadline = deadline;
-  return request;
-}
-
 std::string failure_text(const OwedReply& reply, Failure failure, bool sent) {
   std::string text;
   const bool unknown = sent && !reply.forward.read_only;
@@ -148,6 +133,19 @@ std::string failure_text(const OwedReply& reply, Failure failure, bool sent) {
 
 }  // namespace
 
+Result<std::uint64_t, Failure> Routing::submit(const io::Address& to, std::string request,
+                                               std::uint32_t opaque, const OwedReply& reply) {
+  PeerRequest asked;
+  asked.lane = reply.lane;
+  asked.bytes = std::move(request);
+  asked.opaque = opaque;
+  asked.key = reply.forward.key;
+  asked.echoes = reply.forward.verb != proto::Verb::me;
+  asked.read_only = reply.forward.read_only;
+  asked.deadline = node_.io.now().monotonic + node_.config.cluster.timeout;
+  return peers_.submit(to, std::move(asked), *this);
+}
+
 void Routing::ask(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member,
                   std::string request, OwedReply reply, std::uint32_t opaque) {
   ++counters_.forwarded;
@@ -156,10 +154,7 @@ void Routing::ask(ReplyQueue& replies, std::uint32_t connection, std::uint32_t m
   // A get is written anew if need be; most requests are gets, and few are asked again.
   const bool kept = reply.forward.shape != Forward::Shape::value || !reply.forward.read_only;
   if (kept && request.size() <= limits::retry_bytes_max) reply.request = request;
-  const MonotonicTime deadline = node_.io.now().monotonic + node_.config.cluster.timeout;
-  const auto call = peers_.submit(
-      addresses_[member],
-      peer_request(std::move(request), opaque, reply.forward, reply.lane, deadline), *this);
+  const auto call = submit(addresses_[member], std::move(request), opaque, reply);
   if (!call) {
     ++counters_.failed;
     reply.ready = reply.error = true;
@@ -183,9 +178,7 @@ bool Routing::ask_again(const Owed& owed, OwedReply& reply, const io::Address& t
   } else {
     cluster::replace_opaque(reply.request, how.opaque);
   }
-  const MonotonicTime deadline = node_.io.now().monotonic + node_.config.cluster.timeout;
-  const auto call = peers_.submit(
-      to, peer_request(reply.request, how.opaque, reply.forward, reply.lane, deadline), *this);
+  const auto call = submit(to, reply.request, how.opaque, reply);
   if (!call) return false;
   retry_tenths_ -= 10;
   ++counters_.retried;

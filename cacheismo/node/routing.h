@@ -154,6 +154,8 @@ class Routing final : public PeerReplies {
     std::uint64_t number = 0;  ///< in its queue
   };
 
+  /// The script's method that a key names; nullptr: none. `rest`: what follows its name.
+  [[nodiscard]] const lua::Method* method_of(Bytes key, Bytes& rest) const;
   [[nodiscard]] Bytes placed_or_here(Bytes key, std::string& made) const;
   [[nodiscard]] Place owner_of(Bytes placed) const;
   [[nodiscard]] bool may_repeat(Bytes key) const;
@@ -161,6 +163,11 @@ class Routing final : public PeerReplies {
   [[nodiscard]] cluster::ForwardOptions options();
   void ask(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member, std::string request,
            OwedReply reply, std::uint32_t opaque);
+  /// The call's id. `reply` is what its request was made with.
+  [[nodiscard]] Result<std::uint64_t, cluster::Failure> submit(const io::Address& to,
+                                                               std::string request,
+                                                               std::uint32_t opaque,
+                                                               const OwedReply& reply);
   [[nodiscard]] bool ask_again(const Owed& owed, OwedReply& reply, const io::Address& to);
   void finish(const Owed& owed, std::string text, bool error);
   void on_wrong_owner(const Owed& owed, OwedReply& reply, Bytes text);

@@ -102,13 +102,16 @@ std::optional<io::Address> Routing::address_of(Bytes name) const {
 
 // ---- Where a request goes -----------------------------------------------------------------------
 
+const lua::Method* Routing::method_of(Bytes key, Bytes& rest) const {
+  return node_.scripts == nullptr ? nullptr : node_.scripts->find(key, rest);
+}
+
 /// What decides the place of a key: the key itself, or that of the object which it names, put into
 /// `made`. Empty: it is answered wherever it arrives.
 Bytes Routing::placed_or_here(Bytes key, std::string& made) const {
   if (key.starts_with(builtin_prefix)) return {};
-  if (node_.scripts == nullptr) return key;
   Bytes rest;
-  const lua::Method* method = node_.scripts->find(key, rest);
+  const lua::Method* method = method_of(key, rest);
   if (method == nullptr) return key;
   return method->type == nullptr ? Bytes{} : lua::Engine::object_key(*method, rest, made);
 }
