@@ -1,25 +1,20 @@
 #include "sim/cluster_scenario.h"
 
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/cluster/ring.h"
 #include "sim/cluster/cluster.h"
 #include "sim/object_scripts.h"
+#include "sim/run.h"
 
 namespace cacheismo::sim {
 namespace {
 
-constexpr Duration settling = std::chrono::seconds(1);          // from the last fault on
 constexpr Duration slack = std::chrono::milliseconds(100);      // of an answer that is just in time
 constexpr Duration impatience = std::chrono::milliseconds(60);  // of some clients
-
-FaultPlan plan_of(const ScenarioOptions& options) {
-  FaultPlan plan = options.plan ? *options.plan : draw_fault_plan(Prng(options.seed).derive(100));
-  if (plan.until_ns == 0) plan.until_ns = static_cast<std::uint64_t>(options.length.count()) / 2;
-  if (options.sabotage != Sabotage::none) plan.crash_every_ns = 0;
-  return plan;
-}
 
 /// Whether a host or a link may stand still, so that a client waits although its node does not.
 bool may_stand_still(const FaultPlan& plan) {
@@ -61,12 +56,11 @@ ClusterOptions draw(const ScenarioOptions& options) {
   constexpr std::uint64_t value_bytes[] = {0, 0, 20'000, 100'000};  // bulk begins at 64 KiB
   client.value_bytes_max = value_bytes[chance.below(4)];
   client.operations_per_connection = chance.between(3, 100);
-  const auto healed_ns = static_cast<std::int64_t>(cluster.plan.until_ns) + settling.count();
   if (chance.chance(1, 4)) {
     client.timeout = impatience;
   } else {
     client.timeout = timeout + slack;
-    client.late_from_ns = may_stand_still(cluster.plan) ? healed_ns : 0;
+    client.late_from_ns = may_stand_still(cluster.plan) ? healed_ns(cluster.plan) : 0;
   }
   return cluster;
 }
@@ -126,7 +120,6 @@ Report run_cluster_scenario(const ScenarioOptions& options) {
                 std::to_string(drawn.config.cluster.timeout / std::chrono::milliseconds(1)) +
                 " keys=" + std::to_string(drawn.keys) + " objects=" + std::to_string(drawn.objects);
   report.violations = cluster.violations();
-  report.marks = cluster.world().marks();
   report.tallies.resize(tallies_count);
   count(report, "judged", cluster.judgement().operations);
   count(report, "unknown", cluster.judgement().unknown);
@@ -135,14 +128,9 @@ Report run_cluster_scenario(const ScenarioOptions& options) {
   count(report, "foreign", cluster.seen().foreign);
   count(report, "items", cluster.seen().items);
   count_clients(cluster, !options.own.calls.empty(), report);
-  for (std::size_t i = 0; i < report.cluster.size(); i++) {
-    cluster.world().clockwork().journal.note(cluster.world().now().count(), Note::end, 0,
-                                             static_cast<std::uint32_t>(i), 1,
-                                             report.cluster[i].count);
-  }
-  report.hash = cluster.world().hash();
-  report.events = cluster.world().events();
-  report.simulated = cluster.world().now();
+  std::vector<std::uint64_t> counts;
+  for (const Report::Counted& counted : report.cluster) counts.push_back(counted.count);
+  close_report(cluster.world(), counts, report);
   return report;
 }
 

@@ -16,6 +16,7 @@
 #include "sim/cluster_scenario.h"
 #include "sim/object_scripts.h"
 #include "sim/raw_connection.h"
+#include "sim/run.h"
 #include "sim/script_list.h"
 #include "sim/wire.h"
 #include "sim/world.h"
@@ -25,7 +26,6 @@ namespace {
 
 constexpr Duration slice = std::chrono::milliseconds(20);
 constexpr int slices_per_audit = 25;
-constexpr Duration settling = std::chrono::seconds(1);   // from the last fault to calm
 constexpr Duration draining = std::chrono::seconds(60);  // longer than any client's deadline
 constexpr std::size_t client_hosts = 8;
 constexpr const char* socket_path = "/run/cacheismo.sock";
@@ -88,14 +88,6 @@ struct Run final : HostFaults {
   int slices = 0;
 };
 
-FaultPlan plan_of(const ScenarioOptions& options) {
-  FaultPlan plan = options.plan ? *options.plan : draw_fault_plan(Prng(options.seed).derive(100));
-  if (plan.until_ns == 0) plan.until_ns = static_cast<std::uint64_t>(options.length.count()) / 2;
-  // An Io that loses completions does not let a node die in order.
-  if (options.sabotage != Sabotage::none) plan.crash_every_ns = 0;
-  return plan;
-}
-
 /// Retired keys stay in the cache, so that a longer run needs more for nothing to be evicted.
 std::uint64_t ample_bytes(Duration length) {
   const auto seconds = static_cast<std::uint64_t>(length.count() / 1'000'000'000);
@@ -123,7 +115,7 @@ Run::Run(const ScenarioOptions& options)
       chance(world.workload(0)),
       lossless(chance.chance(1, 2) && plan.crash_every_ns == 0),
       config(draw_config(chance, lossless, options)),
-      oracle(lossless, static_cast<std::int64_t>(plan.until_ns) + settling.count()),
+      oracle(lossless, healed_ns(plan)),
       node_io(world.add_host("10.0.0.1")) {
   for (std::size_t i = 0; i < client_hosts; i++) {
     client_ios.push_back(&world.add_host("10.0.1." + std::to_string(i)));
@@ -266,15 +258,10 @@ Report run_scenario(const ScenarioOptions& options) {
                 " evict=" + std::to_string(run.config.evict) +
                 " objects=" + std::to_string(run.scripts.has_value());
   report.violations = run.oracle.violations();
-  report.marks = run.world.marks();
   for (std::size_t i = 0; i < tallies_count; i++) {
     report.tallies.push_back(run.oracle.counted(static_cast<Tally>(i)));
-    run.world.clockwork().journal.note(run.world.now().count(), Note::end, 0,
-                                       static_cast<std::uint32_t>(i), 1, report.tallies.back());
   }
-  report.hash = run.world.hash();
-  report.events = run.world.events();
-  report.simulated = run.world.now();
+  close_report(run.world, report.tallies, report);
   return report;
 }
 
