@@ -282,7 +282,7 @@ Outcome Copier::compare() {
       const auto slice = scanned.next_slice();
       if (!slice) return failure(slice.error());
       if (!*slice) break;
-      const auto done = gone ? look_for_gone(**slice) : compare_slice(**slice);
+      auto done = gone ? look_for_gone(**slice) : compare_slice(**slice);
       if (!done) return done;
       if (auto gone_on = after_slice(); !gone_on) return gone_on;
     }

@@ -43,7 +43,8 @@ TEST_P(LeaseTest, WhatWouldChangeAKeyIsRefusedAndReadsGoOn) {
          }) {
       EXPECT_EQ(ask(request), refused) << request.substr(0, 60);
     }
-    EXPECT_EQ(ask("set " + key + " 0 0 1 noreply\r\n9\r\ndelete " + key + " noreply\r\n"), "");
+    EXPECT_EQ(ask("set " + key + " 0 0 1 noreply\r\n9\r\n"), "");
+    EXPECT_EQ(ask("delete " + key + " noreply\r\n"), "");
     EXPECT_EQ(ask(get(key)), found(key, "1"));
     EXPECT_EQ(ask("mg " + key + " v t\r\n"), "VA 1 t-1\r\n1\r\n");
     wire_.ring(owner).let_write(true);
