@@ -24,28 +24,26 @@ void Peers::Channel::settle() {
   peers_.plan_wakeup(due());
 }
 
-/// Requests that one send may offer. More are in the next one.
-constexpr std::size_t requests_per_send_max = 1024;
-
 /// Offers everything in one send: short requests copied together, long ones where they are.
 void Peers::Channel::send() {
-  std::array<Bytes, requests_per_send_max> requests;
+  std::span<Bytes> requests = peers_.requests_;
   const std::size_t count = link_.output(requests);
   if (count == 0) return;
+  requests = requests.first(count);
   std::size_t room = 0;
-  for (const Bytes request : std::span(requests.data(), count))
+  for (const Bytes request : requests)
     room += request.size() < limits::send_in_place_bytes ? request.size() : 0;
   gathered_.clear();
   gathered_.reserve(std::min<std::size_t>(room, limits::peer_gathered_bytes_max));
   std::array<Bytes, limits::send_views_max> views;
   std::size_t used = 0;
   bool open = false;  // the last view ends where gathered_ does
-  for (const Bytes request : std::span(requests.data(), count)) {
+  for (const Bytes request : requests) {
     const bool in_place = request.size() >= limits::send_in_place_bytes;
     if (!in_place && gathered_.size() + request.size() > gathered_.capacity()) break;
     if (in_place || !open) {
       if (used == views.size()) break;
-      views[used++] = in_place ? request : Bytes(gathered_.data() + gathered_.size(), 0);
+      views[used++] = in_place ? request : Bytes(gathered_).substr(gathered_.size());
     }
     if (!in_place) {
       gathered_.append(request);

@@ -29,6 +29,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cacheismo/base/bytes.h"
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
 #include "cacheismo/base/result.h"
@@ -153,6 +154,9 @@ class Peers final : public io::TimerEvents {
   std::pmr::unsynchronized_pool_resource pool_;
   std::pmr::unordered_map<std::uint64_t, Pending> calls_{&pool_};  ///< never iterated in order
   std::vector<Channel*> touched_;
+  /// Those that one send offers, while it is put together; more are in the next one. Not on the
+  /// stack: that would set 16 KiB to zero for each send.
+  std::array<Bytes, 1024> requests_;
   std::uint64_t last_call_ = 0;
   std::uint32_t last_opaque_ = 0;
   std::uint32_t open_streams_ = 0;
