@@ -4,6 +4,7 @@
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
+#include "cacheismo/proto/reply_format.h"
 
 namespace cacheismo::cluster {
 
@@ -20,9 +21,14 @@ constexpr Bytes opaque_mark = " O";
 
 // ---- Requests -----------------------------------------------------------------------------------
 
+void append_number(std::string& request, std::uint64_t number) {
+  char digits[proto::decimal_bytes_max];
+  request.append(digits, static_cast<std::size_t>(proto::put_decimal(digits, number) - digits));
+}
+
 void append_opaque(std::string& request, std::uint32_t opaque) {
   request += opaque_mark;
-  request += std::to_string(opaque);
+  append_number(request, opaque);
 }
 
 void append_hop_flag(std::string& request, const Hop& hop) {
@@ -69,7 +75,7 @@ void storage(const Command& command, Bytes data, const ForwardOptions& options,
              std::string& request) {
   append_line(request, "ms ", command.key);
   request += ' ';
-  request += std::to_string(data.size());
+  append_number(request, data.size());
   // As memcached, append and prepend look at neither: the item keeps its own.
   if (command.verb != Verb::append && command.verb != Verb::prepend) {
     append_flag(request, " F", command.client_flags);
@@ -78,7 +84,7 @@ void storage(const Command& command, Bytes data, const ForwardOptions& options,
   request += mode_of(command.verb);
   if (command.verb == Verb::cas) {
     request += " C";
-    request += std::to_string(command.cas);
+    append_number(request, command.cas);
   }
   append_end(request, options);
   append_data(request, data);
@@ -87,7 +93,7 @@ void storage(const Command& command, Bytes data, const ForwardOptions& options,
 void arithmetic(const Command& command, const ForwardOptions& options, std::string& request) {
   append_line(request, "ma ", command.key);
   request += " v D";
-  request += std::to_string(command.delta);
+  append_number(request, command.delta);
   if (command.verb == Verb::decr) request += " MD";
   append_end(request, options);
 }
@@ -125,7 +131,7 @@ std::optional<Forward> meta_command(const Command& command, Bytes data,
   append_line(request, word_of(command.verb), forward.key);
   if (command.verb == Verb::ms) {
     request += ' ';
-    request += std::to_string(data.size());
+    append_number(request, data.size());
   }
   std::size_t tokens = 1;  // P
   for (const MetaFlag& flag : meta.all()) {
@@ -159,7 +165,7 @@ void append_value(const Forward& forward, const ReplyPart& reply, std::string& o
   out += ' ';
   out += reply.flag('f').value_or("0");
   out += ' ';
-  out += std::to_string(reply.value.size());
+  append_number(out, reply.value.size());
   if (forward.with_cas) {
     out += ' ';
     out += reply.flag('c').value_or("0");
@@ -232,7 +238,7 @@ void append_meta(const Forward& forward, const ReplyPart& reply, std::string& ou
   }
   if (forward.quiet && is_ordinary(forward.verb, reply.word)) return;
   out += status_of(reply.word);
-  if (reply.word == ReplyWord::meta_value) out += std::to_string(reply.value.size());
+  if (reply.word == ReplyWord::meta_value) append_number(out, reply.value.size());
   append_flags(forward, reply.flags, out);
   out += "\r\n";
   if (reply.word != ReplyWord::meta_value) return;

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "cacheismo/proto/decimal.h"
+#include "cacheismo/proto/reply_format.h"
 
 namespace cacheismo::cluster {
 namespace {
@@ -42,13 +43,15 @@ std::optional<Hop> parse_hop(Bytes argument) {
 }
 
 void append_hop(std::string& out, const Hop& hop) {
-  out += std::to_string(hop.hops);
-  out += '.';
-  out += std::to_string(hop.depth);
-  out += '.';
-  out += std::to_string(hop.epoch);
-  out += '.';
-  out += std::to_string(hop.remaining_ms);
+  char text[4 * (proto::decimal_bytes_max + 1)];
+  char* end = proto::put_decimal(text, std::uint64_t{hop.hops});
+  *end++ = '.';
+  end = proto::put_decimal(end, std::uint64_t{hop.depth});
+  *end++ = '.';
+  end = proto::put_decimal(end, hop.epoch);
+  *end++ = '.';
+  end = proto::put_decimal(end, std::uint64_t{hop.remaining_ms});
+  out.append(text, static_cast<std::size_t>(end - text));
   out += mark_of(hop.wants);
 }
 

@@ -8,6 +8,7 @@
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
+#include "cacheismo/proto/command.h"
 
 namespace cacheismo::cluster {
 namespace {
@@ -33,6 +34,23 @@ bool is_opaque(Bytes text, std::uint32_t opaque) {
   char digits[std::numeric_limits<std::uint32_t>::digits10 + 1];
   const auto end = std::to_chars(std::begin(digits), std::end(digits), opaque).ptr;
   return text == Bytes(digits, static_cast<std::size_t>(end - digits));
+}
+
+/// Whether the flags of a reply repeat the opaque and the key of its call.
+bool repeat(Bytes flags, const PeerCall& call) {
+  bool opaque = false;
+  bool key = false;
+  proto::KeyCursor cursor(flags);
+  for (Bytes flag = cursor.next(); !flag.empty(); flag = cursor.next()) {
+    if (flag.front() == 'O') {
+      if (!is_opaque(flag.substr(1), call.opaque)) return false;
+      opaque = true;
+    } else if (flag.front() == 'k') {
+      if (flag.substr(1) != call.key) return false;
+      key = true;
+    }
+  }
+  return opaque && key;
 }
 
 }  // namespace
@@ -234,8 +252,7 @@ bool PeerLink::fits(const ReplyPart& reply, const PeerCall& call) {
     case ReplyWord::meta_exists:
     case ReplyWord::meta_miss: {
       if (!call.echoes) return reply.word == ReplyWord::meta_miss && reply.flags.empty();
-      const auto opaque = reply.flag('O');
-      return opaque && is_opaque(*opaque, call.opaque) && reply.flag('k') == Bytes(call.key);
+      return repeat(reply.flags, call);
     }
     case ReplyWord::meta_debug: return !call.echoes && reply.key == call.key;
     case ReplyWord::meta_noop: return !call.echoes && call.key.empty();

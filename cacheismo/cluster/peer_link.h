@@ -41,6 +41,7 @@
 
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/limits.h"
+#include "cacheismo/base/node_pool.h"
 #include "cacheismo/base/prng.h"
 #include "cacheismo/base/result.h"
 #include "cacheismo/base/units.h"
@@ -209,7 +210,7 @@ class PeerLink {
   const Entry* probe_ = nullptr;  ///< the call that tells, while the circuit is half open
   PeerCounters counters_;
 
-  std::pmr::unsynchronized_pool_resource pool_;  ///< a call comes and goes without malloc
+  NodePool pool_;  ///< a call comes and goes without malloc
   Entries calls_{&pool_};
   Entries::iterator oldest_;  ///< the first that has no reply
   Entries::iterator unsent_;  ///< the first that is not wholly sent

@@ -32,6 +32,7 @@
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
+#include "cacheismo/base/node_pool.h"
 #include "cacheismo/base/result.h"
 #include "cacheismo/base/units.h"
 #include "cacheismo/cluster/failure.h"
@@ -151,7 +152,7 @@ class Peers final : public io::TimerEvents {
   NodeState& node_;
   std::map<io::Address, std::unique_ptr<Peer>, Less> peers_;
   std::vector<std::unique_ptr<Peer>> forgotten_;  ///< until their streams are closed
-  std::pmr::unsynchronized_pool_resource pool_;
+  NodePool pool_;
   std::pmr::unordered_map<std::uint64_t, Pending> calls_{&pool_};  ///< never iterated in order
   std::vector<Channel*> touched_;
   /// Those that one send offers, while it is put together; more are in the next one. Not on the

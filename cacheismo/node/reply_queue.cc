@@ -30,7 +30,8 @@ bool ReplyQueue::arrived(std::uint64_t number, std::string text, bool error) {
 
 std::optional<std::string> ReplyQueue::audit() const {
   std::size_t bytes = 0;
-  for (const OwedReply& reply : replies_) {
+  for (std::size_t i = said_; i < replies_.size(); ++i) {
+    const OwedReply& reply = replies_[i];
     bytes += reply.text.size();
     if (reply.ready == (reply.call != 0)) return "replies: one is both owed and ready, or neither";
   }

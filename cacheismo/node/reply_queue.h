@@ -15,10 +15,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
@@ -43,12 +43,11 @@ struct OwedReply {
 
 class ReplyQueue {
  public:
-  [[nodiscard]] bool empty() const { return replies_.empty(); }
+  [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] bool full() const {
-    return replies_.size() >= limits::owed_replies_max ||
-           held_bytes_ >= limits::owed_reply_bytes_max;
+    return size() >= limits::owed_replies_max || held_bytes_ >= limits::owed_reply_bytes_max;
   }
-  [[nodiscard]] std::size_t size() const { return replies_.size(); }
+  [[nodiscard]] std::size_t size() const { return replies_.size() - said_; }
 
   /// A group for the replies of one request.
   [[nodiscard]] std::uint32_t new_group() { return ++last_group_; }
@@ -61,8 +60,9 @@ class ReplyQueue {
   /// with at().
   std::uint64_t owe(OwedReply reply) {
     held_bytes_ += reply.text.size();
+    if (replies_.empty()) replies_.reserve(replies_at_once);
     replies_.push_back(std::move(reply));
-    return first_ + replies_.size() - 1;
+    return first_ + size() - 1;
   }
   /// A reply, or a part of one, that is here already. Requires !empty().
   void append(Bytes text, std::uint32_t group);
@@ -70,7 +70,7 @@ class ReplyQueue {
   /// Requires that the reply has not left.
   [[nodiscard]] OwedReply& at(std::uint64_t number) {
     CHECK_GE(number, first_);
-    return replies_.at(static_cast<std::size_t>(number - first_));
+    return replies_.at(said_ + static_cast<std::size_t>(number - first_));
   }
   /// The reply is here. True: it is at the front, so that there is something to say.
   bool arrived(std::uint64_t number, std::string text, bool error);
@@ -79,8 +79,8 @@ class ReplyQueue {
   /// dropped, owed or not: `dropped` is told each such call.
   template <class Dropped>
   [[nodiscard]] const std::string* front(Dropped&& dropped) {
-    while (!replies_.empty()) {
-      OwedReply& reply = replies_.front();
+    while (!empty()) {
+      OwedReply& reply = replies_[said_];
       if (reply.group == 0 || reply.group != silenced_) return reply.ready ? &reply.text : nullptr;
       if (!reply.ready) dropped(reply);
       pop();
@@ -89,7 +89,7 @@ class ReplyQueue {
   }
   /// The front has been said.
   void pop_front() {
-    const OwedReply& reply = replies_.front();
+    const OwedReply& reply = replies_[said_];
     if (reply.error && reply.group != 0) silenced_ = reply.group;
     pop();
   }
@@ -97,19 +97,30 @@ class ReplyQueue {
   /// Every reply, front to back; for whoever gives them up.
   template <class Visit>
   void for_each(Visit&& visit) {
-    for (OwedReply& reply : replies_) visit(reply);
+    for (std::size_t i = said_; i < replies_.size(); ++i) visit(replies_[i]);
   }
 
   [[nodiscard]] std::optional<std::string> audit() const;
 
  private:
   void pop() {
-    held_bytes_ -= replies_.front().text.size();
-    replies_.pop_front();
+    held_bytes_ -= replies_[said_].text.size();
+    replies_[said_] = {};
+    ++said_;
     ++first_;
+    if (said_ < said_max && said_ < replies_.size()) return;
+    replies_.erase(replies_.begin(), replies_.begin() + static_cast<std::ptrdiff_t>(said_));
+    said_ = 0;
   }
 
-  std::deque<OwedReply> replies_;
+  /// As many as clients pipeline mostly.
+  static constexpr std::size_t replies_at_once = 16;
+  /// A deque would allocate for every second reply. Moving up those behind so many that were said
+  /// costs less than saying them did, for as many as may wait.
+  static constexpr std::size_t said_max = limits::owed_replies_max / 4;
+
+  std::vector<OwedReply> replies_;
+  std::size_t said_ = 0;        ///< of replies_, at its front
   std::uint64_t first_ = 0;     ///< number of the front
   std::size_t held_bytes_ = 0;  ///< of all texts
   std::uint32_t last_group_ = 0;

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "cacheismo/base/bytes.h"
+#include "cacheismo/base/node_pool.h"
 #include "cacheismo/base/result.h"
 #include "cacheismo/cluster/forward.h"
 #include "cacheismo/cluster/hop.h"
@@ -181,7 +182,7 @@ class Routing final : public PeerReplies {
   cluster::RingHistory history_;
   std::vector<io::Address> addresses_;  ///< of the ring's members, in their order
   Handover handover_;
-  std::pmr::unsynchronized_pool_resource pool_;
+  NodePool pool_;
   std::pmr::unordered_map<std::uint64_t, Owed> owed_{
       &pool_};  ///< by call of Peers; never iterated in order
   RoutingCounters counters_;
