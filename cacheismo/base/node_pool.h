@@ -1,7 +1,7 @@
 // NodePool: memory for the nodes of containers that come and go by the hundred thousand a second.
 //
-//   free lists by size    16: o-o-o    32: o-o    ...    512: o        a block freed is the next one
-//   chunk   | block | block | block | ......... |                      taken of its size
+//   free lists by size    16: o-o-o    32: o-o    ...    512: o      a block freed is the next
+//   chunk   | block | block | block | ......... |                    one taken of its size
 //
 //  1. Blocks of up to block_bytes_max bytes lie in chunks; what is larger comes from new.
 //  2. A chunk is given back with the pool, so that the pool is as large as it ever was.
