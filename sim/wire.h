@@ -95,7 +95,9 @@ class Wire {
   /// The ring as node `number` reads it.
   [[nodiscard]] RingList& ring(std::size_t number) { return servers_.at(number)->ring; }
   /// What the node reads when it loads its scripts. Requires that it has some.
-  [[nodiscard]] std::vector<lua::Script>& scripts() { return servers_.front()->scripts->scripts; }
+  [[nodiscard]] std::vector<lua::Script>& scripts(std::size_t number = 0) {
+    return servers_.at(number)->scripts->scripts;
+  }
   [[nodiscard]] SimIo& node_io() { return servers_.front()->io; }
   [[nodiscard]] SimIo& client_io() { return client_io_; }
   [[nodiscard]] World& world() { return world_; }

@@ -35,6 +35,12 @@
 
 namespace cacheismo::cluster {
 
+/// A key, and what the ring hashes of it: keys that belong together are placed by one text.
+struct PlacedKey {
+  Bytes key;  ///< of the item
+  Bytes by;
+};
+
 class RingHistory {
  public:
   /// Past rings that are remembered. Of more changes on top of each other the oldest is forgotten,
@@ -59,13 +65,13 @@ class RingHistory {
     good,       ///< what is stored here, or that nothing is, is the key's state
     unsettled,  ///< it is a leftover
   };
-  /// Of a key that this node owns or, if another node asks for it, has owned. `placed` is what the
-  /// ring hashes.
-  [[nodiscard]] State judge(Bytes placed) const;
+  /// Of a key that this node owns or, if another node asks for it, has owned.
+  [[nodiscard]] State judge(const PlacedKey& key) const;
   /// The key's state here is good from now on. False: no room, it stays unsettled.
-  bool settle(Bytes placed);
-  /// Who owned the key before this node; null: nobody else, as far as is remembered.
-  [[nodiscard]] const Member* owner_before(Bytes placed) const;
+  bool settle(Bytes key);
+  /// Who owned what is placed by this before this node; null: nobody else, as far as is
+  /// remembered.
+  [[nodiscard]] const Member* owner_before(Bytes by) const;
 
   [[nodiscard]] std::size_t settled() const { return settled_count_; }
   [[nodiscard]] bool full() const { return settled_count_ >= settled_max_; }
@@ -76,10 +82,10 @@ class RingHistory {
   struct Era {
     Ring ring;
     std::optional<std::uint32_t> self;
-    std::unordered_set<std::uint64_t> settled;  ///< never iterated
+    std::unordered_set<std::uint64_t> settled;  ///< hashes of keys; never iterated
   };
-  [[nodiscard]] bool owned_in(const Era& era, Bytes placed) const {
-    return era.self && era.ring.owner(placed) == *era.self;
+  [[nodiscard]] static bool owned_in(const Era& era, Bytes by) {
+    return era.self && era.ring.owner(by) == *era.self;
   }
 
   std::string self_;

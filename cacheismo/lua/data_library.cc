@@ -13,6 +13,7 @@ namespace {
 /// random(): a float in [0, 1). random(m), random(l, m): an integer. random(0): any integer.
 int random(lua_State* lua) {
   charge(lua, 1);
+  refuse_if_pure(lua, "math.random");
   Prng& prng = run_of(lua).prng;
   lua_Integer low = 1;
   lua_Integer high = 0;

@@ -76,18 +76,18 @@ Answer Engine::fail(const Method& method, std::string text, Bytes traceback) {
   return {.is = Answer::Is::error, .text = text_};
 }
 
+/// An error or a kill, as it is told to whoever has asked.
+Answer Engine::fail_ended(Generation& generation, const Method& method, Ended ended) {
+  ++(ended == Ended::error ? method.stats.errors : method.stats.kills);
+  return fail(method, std::string(generation.vm().message()), generation.vm().traceback());
+}
+
 /// The answer of a call whose method has ended, in whatever way. Closes what it has opened.
 Answer Engine::finish(Generation& generation, Call& call, Ended ended) {
   const Method& method = call.method();
   if (ended != Ended::returned) {
     call.release_all();
-    std::string text(generation.vm().message());
-    if (ended == Ended::error) {
-      ++method.stats.errors;
-    } else {
-      ++method.stats.kills;
-    }
-    return fail(method, std::move(text), generation.vm().traceback());
+    return fail_ended(generation, method, ended);
   }
   if (call.not_created) {
     call.release_all();
@@ -121,6 +121,20 @@ Bytes Engine::object_key(const Method& method, Bytes rest, std::string& made) {
   if (!cut.parts().empty() && method.kind != Kind::handler && method.kind != Kind::command)
     made = std::string(ObjectKey(method.type->name, cut.parts().front()).bytes());
   return made;
+}
+
+Result<Bytes, std::string> Engine::routed(const Type& type, Bytes key, std::string& made) {
+  Generation& generation = *current_;
+  CHECK(generation.vm().running_thread() == nullptr);
+  MethodStats& stats = type.route->stats;
+  const bool timed = stats.calls++ % MethodStats::timed_every == 0;
+  const std::int64_t started_ns = timed ? host_.stopwatch_ns() : 0;
+  generation.vm().begin(options_.call);
+  const Ended ended = generation.route(type, key, made);
+  stats.steps += static_cast<std::uint64_t>(generation.vm().steps());
+  if (timed) stats.latencies.add(host_.stopwatch_ns() - started_ns, MethodStats::timed_every);
+  if (ended == Ended::returned) return Bytes(made);
+  return failure(std::string(fail_ended(generation, *type.route, ended).text));
 }
 
 Answer Engine::call(const Method& method, Bytes rest, std::optional<Bytes> data,

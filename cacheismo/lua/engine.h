@@ -90,6 +90,16 @@ class Engine {
   /// names none. `made` holds the bytes.
   [[nodiscard]] static Bytes object_key(const Method& method, Bytes rest, std::string& made);
 
+  /// What the ring hashes of the item at `item_key`: the key itself, or what the route of its type
+  /// returns, put into `made`. The failure is what follows SERVER_ERROR. Lua is entered for types
+  /// with a route only. Requires that no call runs.
+  [[nodiscard]] Result<Bytes, std::string> placed(Bytes item_key, std::string& made) {
+    Bytes key;
+    const Type* type = types_ == nullptr ? nullptr : types_->routed(item_key, key);
+    if (type == nullptr) return item_key;
+    return routed(*type, key, made);
+  }
+
   /// Runs a method. `rest` as find() gave it; `data`: the last argument, if there is one.
   [[nodiscard]] Answer call(const Method& method, Bytes rest, std::optional<Bytes> data,
                             const Caller& caller = {});
@@ -122,6 +132,7 @@ class Engine {
  private:
   struct Waiting;
 
+  [[nodiscard]] Result<Bytes, std::string> routed(const Type& type, Bytes key, std::string& made);
   [[nodiscard]] std::optional<Answer> open_object(Call& call);
   [[nodiscard]] Answer call_now(Call& call);
   [[nodiscard]] Answer call_async(const Method& method, std::span<const Bytes> parts,
@@ -130,6 +141,7 @@ class Engine {
   [[nodiscard]] Answer go_on(std::unique_ptr<Waiting> waiting, int arguments);
   [[nodiscard]] Answer end(Waiting& waiting, Ended ended);
   [[nodiscard]] Answer finish(Generation& generation, Call& call, Ended ended);
+  [[nodiscard]] Answer fail_ended(Generation& generation, const Method& method, Ended ended);
   [[nodiscard]] Answer fail(const Method& method, std::string text, Bytes traceback);
   void count(const Waiting& waiting);
 

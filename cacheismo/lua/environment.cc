@@ -52,7 +52,8 @@ Generation& Generation::Environment::of(lua_State* lua) {
 
 Call& Generation::Environment::call_of(lua_State* lua, const char* function) {
   Call* call = of(lua).call();
-  if (call == nullptr) luaL_error(lua, "%s works in a method only, not while loading", function);
+  if (call == nullptr)
+    luaL_error(lua, "%s works in a method only, not while loading or in a route", function);
   return *call;
 }
 
@@ -214,6 +215,7 @@ std::optional<std::int64_t> Generation::wait_of(lua_State* thread, const Call& c
 }
 
 int Generation::Environment::now(lua_State* lua) {
+  if (of(lua).vm().is_pure()) luaL_error(lua, "now is not known in a route");
   lua_pushnumber(lua, static_cast<double>(of(lua).host_.wall_ns()) / 1e9);
   return 1;
 }

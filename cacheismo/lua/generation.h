@@ -58,6 +58,10 @@ class Generation {
   static int prepare_thread(lua_State* lua);
   /// Makes the answer of what call.thread has returned.
   static int take_answer_of_thread(lua_State* lua);
+  /// Puts what the type's route returns for an object's key into `made`, inside of the Vm's limits.
+  [[nodiscard]] Ended route(const Type& type, Bytes key, std::string& made);
+  /// The same inside of a run: pushes it. Raises Lua's errors.
+  void push_route(lua_State* lua, const Type& type, Bytes key);
   /// Appends what the value at `index` is as an answer: text, number, true, false, JSON. False:
   /// nil.
   [[nodiscard]] bool append_result(lua_State* lua, int index, std::string& out);
@@ -79,6 +83,7 @@ class Generation {
  private:
   struct Loading;
   struct Environment;  ///< environment.cc: what scripts find among their globals
+  class Seclusion;     ///< route.cc
   friend struct Environment;
   friend struct Loading;
 

@@ -146,7 +146,7 @@ class Host {
   virtual Evicted evict_oldest(std::uint64_t bytes, std::uint32_t items_max) = 0;
 
   // The ring, for scripts that ask other nodes. What stands here is a node's without a cluster.
-  /// The node that a key belongs to (a virtual key: its object); empty: there is no cluster.
+  /// The node that owns what is placed by these bytes; empty: there is no cluster.
   [[nodiscard]] virtual std::string ring_owner(Bytes) { return {}; }
   /// Up to `count` different nodes, the owner first, then those that would follow it.
   [[nodiscard]] virtual std::vector<std::string> ring_owners(Bytes, std::size_t) { return {}; }

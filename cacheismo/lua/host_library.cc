@@ -136,7 +136,8 @@ void push_date_table(lua_State* lua, const Date& date) {
 
 // ---- os -----------------------------------------------------------------------------------------
 
-std::int64_t wall_seconds(lua_State* lua) {
+std::int64_t wall_seconds(lua_State* lua, const char* function) {
+  refuse_if_pure(lua, function);
   return floor_div(run_of(lua).host.wall_ns(), 1'000'000'000);
 }
 
@@ -161,7 +162,7 @@ std::int64_t date_field(lua_State* lua, const char* name, std::int64_t missing) 
 int time_of(lua_State* lua) {
   charge(lua, 1);
   if (lua_isnoneornil(lua, 1)) {
-    lua_pushinteger(lua, wall_seconds(lua));
+    lua_pushinteger(lua, wall_seconds(lua, "os.time"));
     return 1;
   }
   luaL_checktype(lua, 1, LUA_TTABLE);
@@ -182,7 +183,7 @@ int date(lua_State* lua) {
   std::size_t size = 0;
   const char* format = luaL_optlstring(lua, 1, "%c", &size);
   const std::int64_t seconds =
-      lua_isnoneornil(lua, 2) ? wall_seconds(lua) : luaL_checkinteger(lua, 2);
+      lua_isnoneornil(lua, 2) ? wall_seconds(lua, "os.date") : luaL_checkinteger(lua, 2);
   if (seconds < seconds_min || seconds > seconds_max)
     return luaL_error(lua, "date result cannot be represented");
   charge(lua, 2 + static_cast<std::int64_t>(size));
@@ -210,6 +211,7 @@ int date(lua_State* lua) {
 /// Seconds since the node's start; while one call runs they stand still.
 int clock_seconds(lua_State* lua) {
   charge(lua, 1);
+  refuse_if_pure(lua, "os.clock");
   lua_pushnumber(lua, static_cast<double>(run_of(lua).host.monotonic_ns()) / 1e9);
   return 1;
 }

@@ -94,10 +94,10 @@ void Generation::Loading::register_type(lua_State* lua, const Declared& declarat
     const std::string name =
         lua_type(lua, -2) == LUA_TSTRING ? lua_tostring(lua, -2) : luaL_typename(lua, -2);
     const bool group = name == "read" || name == "update" || name == "async";
-    const bool special = name == "new" || name == "default" || name == "migrate";
+    const bool special = name == "new" || name == "default" || name == "migrate" || name == "route";
     if (group ? !lua_istable(lua, -1) : !special || !lua_isfunction(lua, -1))
       fail(lua, fmt::format("{}: {}.{}: methods are functions under .read, .update or .async; "
-                            "besides there are only new, default and migrate",
+                            "besides there are only new, default, migrate and route",
                             type.script, type.name, name));
     lua_pop(lua, 1);
   }
@@ -111,6 +111,8 @@ void Generation::Loading::register_type(lua_State* lua, const Declared& declarat
   type.migrate = reference("migrate");
   if (const int make = reference("new"); make != LUA_NOREF)
     generation.types_.add(type, "new", Kind::create, make);
+  if (const int route = reference("route"); route != LUA_NOREF)
+    generation.types_.add_route(type, route);
   for (const auto& [group, kind] :
        {std::pair("read", Kind::read), {"update", Kind::update}, {"async", Kind::async}}) {
     add_methods(lua, type, group, kind);

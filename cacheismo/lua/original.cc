@@ -63,7 +63,8 @@ Generation& generation_of(lua_State* lua) {
 
 Call& running_call(lua_State* lua, const char* function) {
   Call* call = generation_of(lua).call();
-  if (call == nullptr) luaL_error(lua, "%s works in a call only, not while loading", function);
+  if (call == nullptr)
+    luaL_error(lua, "%s works in a call only, not while loading or in a route", function);
   return *call;
 }
 

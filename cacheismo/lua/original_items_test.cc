@@ -248,7 +248,7 @@ TEST(Original, WhatCannotBeTakenOverFailsToLoad) {
                    {.name = "q.lua", .source = "command.set = function() end"}}),
             "q.lua: command.set is taken over already, by p.lua");
   EXPECT_EQ(error({{.name = "p.lua", .source = "getHashMap():get('a')"}}),
-            "p.lua:1: HashMap:get works in a call only, not while loading");
+            "p.lua:1: HashMap:get works in a call only, not while loading or in a route");
 }
 
 TEST(Original, TheCommandOfACallCanBeChanged) {

@@ -230,21 +230,42 @@ Host& ring_host(lua_State* lua, const char* name) {
   return host;
 }
 
+/// What the ring hashes of the key at `index`. A string at the same index of the stack has its
+/// bytes from then on.
+Bytes placed_by(lua_State* lua, int index) {
+  Generation& generation = generation_of(lua);
+  std::string key = checked_key(lua, index);
+  Bytes rest;
+  if (const Method* method = generation.types().find(key, rest); method != nullptr) {
+    std::string made;
+    if (!Engine::object_key(*method, rest, made).empty()) key = std::move(made);
+  }
+  Bytes object;
+  if (const Type* type = generation.types().routed(key, object); type != nullptr) {
+    generation.push_route(lua, *type, object);
+  } else {
+    lua_pushlstring(lua, key.data(), key.size());
+  }
+  lua_replace(lua, index);
+  std::size_t size = 0;
+  const char* text = lua_tolstring(lua, index, &size);
+  return {text, size};
+}
+
 void push_text(lua_State* lua, Bytes text) { lua_pushlstring(lua, text.data(), text.size()); }
 
 int ring_owner(lua_State* lua) {
   Host& host = ring_host(lua, "ring.owner");
-  push_text(lua, host.ring_owner(checked_key(lua, 1)));
+  push_text(lua, host.ring_owner(placed_by(lua, 1)));
   return 1;
 }
 
 int ring_owners(lua_State* lua) {
   Host& host = ring_host(lua, "ring.owners");
-  const std::string key = checked_key(lua, 1);
   const lua_Integer count = luaL_checkinteger(lua, 2);
   if (count < 1 || count > lua_Integer{limits::remote_requests_max})
     luaL_argerror(lua, 2, "n is 1 to 1024");
-  const auto names = host.ring_owners(key, static_cast<std::size_t>(count));
+  const auto names = host.ring_owners(placed_by(lua, 1), static_cast<std::size_t>(count));
   lua_createtable(lua, static_cast<int>(names.size()), 0);
   lua_Integer at = 0;
   for (const std::string& name : names) {

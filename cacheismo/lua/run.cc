@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include <lauxlib.h>
+
 #include "cacheismo/base/check.h"
 
 namespace cacheismo::lua {
@@ -122,6 +124,10 @@ void* allocate(void* user_data, void* block, std::size_t old_bytes, std::size_t 
 }
 
 // ---- Texts --------------------------------------------------------------------------------------
+
+void refuse_if_pure(lua_State* lua, const char* function) {
+  if (run_of(lua).pure) luaL_error(lua, "%s is not known in a route", function);
+}
 
 std::string place(lua_State* lua) {
   lua_Debug frame;

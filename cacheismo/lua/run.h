@@ -61,6 +61,7 @@ struct Run : Charge {
   std::size_t used_bytes_max = ~std::size_t{0};
   Ended verdict = Ended::out_of_steps;  ///< why refill() had nothing
   lua_State* thread = nullptr;          ///< the one that was given to Vm::run()
+  bool pure = false;                    ///< neither clocks nor random numbers
   int log_lines = 0;
   std::string message;
   std::string traceback;
@@ -74,6 +75,9 @@ inline void raise_if_killed(lua_State* lua) {
   if (run.is_killed()) [[unlikely]]
     run.on_exhausted(lua);
 }
+
+/// Before `function` looks at what is no argument of the script's.
+void refuse_if_pure(lua_State* lua, const char* function);
 
 /// For lua_newstate; `user_data` is an AllocatorData.
 void* allocate(void* user_data, void* block, std::size_t old_bytes, std::size_t new_bytes);

@@ -59,6 +59,12 @@ Method& Types::add(Type& type, std::string name, Kind kind, int function) {
   return added;
 }
 
+void Types::add_route(Type& type, int function) {
+  CHECK(type.route == nullptr);
+  type.route = &append(type, "route", Kind::route, function);
+  routed_.push_back(&type);
+}
+
 const Method& Types::take_over(Verb verb, std::string script, int function) {
   const Method*& place = takeovers_[static_cast<std::size_t>(verb)];
   CHECK(place == nullptr);
@@ -100,6 +106,18 @@ const Method* Types::find(Bytes key, Bytes& rest) const {
     if (slots_[at].hash != hash || slots_[at].method->path != name) continue;
     rest = key.substr(second);
     return last_found_ = slots_[at].method;
+  }
+  return nullptr;
+}
+
+const Type* Types::find_routed(Bytes item_key, Bytes& key) const {
+  const std::size_t dollar = item_key.find('$');
+  if (dollar == Bytes::npos) return nullptr;
+  const Bytes name = item_key.substr(0, dollar);
+  for (const Type* type : routed_) {
+    if (type->name != name) continue;
+    key = item_key.substr(dollar + 1);
+    return type;
   }
   return nullptr;
 }

@@ -4,7 +4,8 @@
 //
 //  1. Only what a script declared is found; names of Lua's own never are.
 //  2. Each ordinary command is taken over by one function at most.
-//  3. find() is one look at a filter for a key whose type is unknown, and one hash more for others,
+//  3. A type's route is no method that a key could name.
+//  4. find() is one look at a filter for a key whose type is unknown, and one hash more for others,
 //     or none where the method is the one that was found before: requests come in runs.
 //
 // What it is not: it holds references to Lua functions, and never calls one.
@@ -29,6 +30,7 @@ enum class Kind : std::uint8_t {
   read,     ///< (self, ...): may not write
   update,   ///< (self, ...): all or nothing
   async,    ///< (key, ...): may wait
+  route,    ///< (key): what the object is placed by; sees nothing else
   handler,  ///< (command, originalKey, cacheKey, ...): the original interface
   command,  ///< (command): runs instead of an ordinary command
 };
@@ -75,6 +77,7 @@ struct Type {
   std::int64_t version = 1;
   int make_default = no_function;  ///< default(key): creates on first use
   int migrate = no_function;       ///< migrate(old, from_version)
+  const Method* route = nullptr;   ///< one of `methods`
   std::vector<std::unique_ptr<Method>> methods;
   static constexpr int no_function = -2;  // LUA_NOREF
 };
@@ -84,6 +87,8 @@ class Types {
   /// Requires a name that is not there yet.
   Type& add(std::string name, std::string script);
   Method& add(Type& type, std::string name, Kind kind, int function);
+  /// Requires that the type has none yet.
+  void add_route(Type& type, int function);
 
   /// Requires that nobody has taken over `verb`.
   const Method& take_over(Verb verb, std::string script, int function);
@@ -97,6 +102,11 @@ class Types {
   /// them, the colon included.
   [[nodiscard]] const Method* find(Bytes key, Bytes& rest) const;
   [[nodiscard]] const Type* type(Bytes name) const;
+  /// The type of the item "TYPE$KEY", if it has a route; nullptr: the item is placed by its key.
+  /// `key` becomes what is behind the "$".
+  [[nodiscard]] const Type* routed(Bytes item_key, Bytes& key) const {
+    return routed_.empty() ? nullptr : find_routed(item_key, key);
+  }
   [[nodiscard]] const std::vector<std::unique_ptr<Type>>& all() const { return types_; }
   /// The commands that were taken over, as methods of a type "command" for each script; find() does
   /// not know them.
@@ -107,11 +117,13 @@ class Types {
     return (static_cast<unsigned char>(type.front()) * 31u + type.size()) % filter_bits;
   }
   void rehash();
+  [[nodiscard]] const Type* find_routed(Bytes item_key, Bytes& key) const;
 
   static constexpr std::size_t filter_bits = 512;
   std::bitset<filter_bits> filter_;
   std::vector<std::unique_ptr<Type>> types_;
   std::vector<std::unique_ptr<Type>> commands_;
+  std::vector<const Type*> routed_;  ///< those that have a route
   std::array<const Method*, verb_count> takeovers_{};
   std::vector<const Method*> methods_;  ///< in order of declaration
   struct Slot {

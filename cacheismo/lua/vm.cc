@@ -239,6 +239,10 @@ Bytes Vm::message() const { return parts_->run.message; }
 
 Bytes Vm::traceback() const { return parts_->run.traceback; }
 
+bool Vm::set_pure(bool pure) { return std::exchange(parts_->run.pure, pure); }
+
+bool Vm::is_pure() const { return parts_->run.pure; }
+
 std::int64_t Vm::steps() const { return parts_->run.spent(); }
 
 std::optional<std::int64_t> Vm::timed_since_ns() const {

@@ -88,6 +88,11 @@ class Vm {
   [[nodiscard]] Bytes message() const;
   [[nodiscard]] Bytes traceback() const;
 
+  /// From here on, while `pure`, clocks and random numbers are errors: what runs must depend on its
+  /// arguments alone. Returns what was so before.
+  bool set_pure(bool pure);
+  [[nodiscard]] bool is_pure() const;
+
   /// Steps that were spent since begin().
   [[nodiscard]] std::int64_t steps() const;
   /// When the stopwatch was looked at first since begin(), nanoseconds; nullopt: the run was so

@@ -106,6 +106,9 @@ Connection::Routed Connection::route(const Command& command, Bytes data) {
       waits_for_call_ = true;
       return Routed::wait;
     case Routing::Place::Is::wrong: output_.append(routing.wrong_owner()); return Routed::answered;
+    case Routing::Place::Is::nowhere:
+      if (!command.noreply) output_.append(routing.nowhere());
+      return Routed::answered;
     case Routing::Place::Is::elsewhere: break;
   }
   routing.forward(reply_queue(), slot_, place.member, command, data);
@@ -174,9 +177,10 @@ Connection::LookedUp Connection::look_up_routed(Bytes key) {
   MultiGet one = multiget_;
   one.ends = false;
   const Behind behind(*this, multiget_group_);
-  if (node_->routing->forbids_get(place, key, multiget_.touch)) {
+  const bool nowhere = place.is == Routing::Place::Is::nowhere;
+  if (nowhere || node_->routing->forbids_get(place, key, multiget_.touch)) {
     if (!output_.reply_room()) return LookedUp::again;
-    output_.append(Routing::forbidden);
+    output_.append(nowhere ? node_->routing->nowhere() : Routing::forbidden);
     return LookedUp::ended;
   }
   switch (dispatcher.multi_get(one, key, output_).why) {

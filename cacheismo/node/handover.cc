@@ -50,22 +50,23 @@ void Handover::drop(Bytes key) {
 
 // ---- The new owner ------------------------------------------------------------------------------
 
-Handover::Touch Handover::touch(Bytes key, bool replaces, std::uint32_t slot) {
+Handover::Touch Handover::touch(const cluster::PlacedKey& key, bool replaces, std::uint32_t slot) {
   RingHistory& history = routing_.history();
   if (history.judge(key) == RingHistory::State::good) return Touch::go_on;
-  if (!replaces && ask(std::string(key), slot)) return Touch::wait;
-  drop(key);
-  history.settle(key);
+  if (!replaces && ask(key, slot)) return Touch::wait;
+  drop(key.key);
+  history.settle(key.key);
   return Touch::go_on;
 }
 
 /// Asks the old owner, or joins those who wait. False: there is nobody to ask.
-bool Handover::ask(const std::string& key, std::uint32_t slot) {
+bool Handover::ask(const cluster::PlacedKey& placed, std::uint32_t slot) {
+  const std::string key(placed.key);
   if (const auto found = asked_.find(key); found != asked_.end()) {
     takings_.at(found->second).waiting.push_back(slot);
     return true;
   }
-  const cluster::Member* before = routing_.history().owner_before(key);
+  const cluster::Member* before = routing_.history().owner_before(placed.by);
   if (before == nullptr || routing_.history().full()) return false;
   const auto address = routing_.address_of(before->name);
   const auto name = spelt("cluster:take:", key);
@@ -83,8 +84,12 @@ bool Handover::ask(const std::string& key, std::uint32_t slot) {
     return false;
   }
   asked_.emplace(key, *call);
-  takings_.emplace(*call, Taking{.key = key, .waiting = {slot}});
+  takings_.emplace(*call, Taking{.key = key, .by = std::string(placed.by), .waiting = {slot}});
   return true;
+}
+
+bool Handover::is_good(const Taking& taking) const {
+  return routing_.history().judge({taking.key, taking.by}) == RingHistory::State::good;
 }
 
 void Handover::forget(std::uint32_t slot) {
@@ -99,6 +104,12 @@ void Handover::end_taking(std::uint64_t call) {
   for (const std::uint32_t slot : taking.mapped().waiting) node_.connections->at(slot).settled();
 }
 
+/// The sender tries again what begins with "cluster:".
+Answer Handover::nowhere(const Placement& at) {
+  text_ = "cluster: no place: " + at.error();
+  return {.is = Answer::Is::error, .text = text_};
+}
+
 Answer Handover::give(Bytes key, Bytes form) {
   received_at_ = node_.io.now().monotonic;
   RingHistory& history = routing_.history();
@@ -107,7 +118,9 @@ Answer Handover::give(Bytes key, Bytes form) {
   const auto item = take_item(form);
   if (!item || !form.empty() || item->key != key)
     return {.is = Answer::Is::error, .text = "malformed item"};
-  if (!routing_.owns_key(key) || history.judge(key) == RingHistory::State::good) {
+  const Placement at(node_, key, Placement::Of::item);
+  if (at.failed()) return nowhere(at);
+  if (!routing_.owns_placed(at.key().by) || history.judge(at.key()) == RingHistory::State::good) {
     ++counters_.received_late;
     return {};
   }
@@ -121,7 +134,9 @@ Answer Handover::give(Bytes key, Bytes form) {
 // ---- The old owner ------------------------------------------------------------------------------
 
 Answer Handover::take(Bytes key) {
-  if (routing_.history().judge(key) != RingHistory::State::good) return {};
+  const Placement at(node_, key, Placement::Of::item);
+  if (at.failed()) return nowhere(at);
+  if (routing_.history().judge(at.key()) != RingHistory::State::good) return {};
   text_.clear();
   if (!append_form(node_.store, key, FormOf::item, node_.config.item_bytes_max, node_.now, text_))
     return {};
@@ -131,14 +146,17 @@ Answer Handover::take(Bytes key) {
 /// What is to become of one item that the scan has met.
 void Handover::move_on(const std::string& key) {
   const RingHistory& history = routing_.history();
-  if (routing_.owns_key(key)) {
-    if (history.judge(key) != RingHistory::State::good && !asked_.contains(key)) drop(key);
+  const Placement at(node_, key, Placement::Of::item);
+  if (at.failed()) return give_again();
+  const Bytes by = at.key().by;
+  const bool good = history.judge(at.key()) == RingHistory::State::good;
+  if (routing_.owns_placed(by)) {
+    if (!good && !asked_.contains(key)) drop(key);
     return;
   }
-  const auto owner = routing_.address_of(history.ring().members()[history.ring().owner(key)].name);
+  const auto owner = routing_.address_of(history.ring().members()[history.ring().owner(by)].name);
   const auto name = spelt("cluster:give:", key);
   std::string form;
-  const bool good = history.judge(key) == RingHistory::State::good;
   const bool has_form =
       good && owner && name &&
       append_form(node_.store, key, FormOf::item, node_.config.item_bytes_max, node_.now, form);
@@ -225,14 +243,19 @@ void Handover::on_peer_reply(std::uint64_t call, const proto::ReplyPart& reply) 
       return;
     }
     ++counters_.given;
-    if (!routing_.owns_key(gift.mapped())) drop(gift.mapped());
+    const Placement at(node_, gift.mapped(), Placement::Of::item);
+    if (at.failed()) {
+      give_again();
+    } else if (!routing_.owns_placed(at.key().by)) {
+      drop(gift.mapped());
+    }
     return;
   }
   const auto found = takings_.find(call);
   if (found == takings_.end()) return;
   const std::string& key = found->second.key;
   // Somebody may have written it meanwhile.
-  if (routing_.history().judge(key) != RingHistory::State::good) {
+  if (!is_good(found->second)) {
     drop(key);
     Bytes bytes = reply.value;
     const auto item =
@@ -251,8 +274,7 @@ void Handover::on_peer_failure(std::uint64_t call, cluster::Failure, bool) {
   const auto found = takings_.find(call);
   if (found == takings_.end()) return;
   ++counters_.take_failed;
-  if (routing_.history().judge(found->second.key) != RingHistory::State::good)
-    drop(found->second.key);
+  if (!is_good(found->second)) drop(found->second.key);
   end_taking(call);
 }
 

@@ -13,6 +13,9 @@
 //  5. The past is closed when this node has no leftover, nothing to give, has been given nothing
 //     for a while, and a minute has passed.
 //
+//  6. An item that cannot be placed, because its type's route fails, stays where it is, and so does
+//     the past: it is tried again.
+//
 // What it is not: it decides no ring. What could not be moved is a miss, never an error.
 
 #ifndef CACHEISMO_NODE_HANDOVER_H_
@@ -31,6 +34,7 @@
 #include "cacheismo/cluster/ring_history.h"
 #include "cacheismo/lua/engine.h"
 #include "cacheismo/node/peers.h"
+#include "cacheismo/node/placement.h"
 
 namespace cacheismo::node {
 
@@ -77,7 +81,7 @@ class Handover final : public PeerReplies {
   };
   /// This node is about to execute something on a key that it owns. `replaces`: its old state does
   /// not matter. Requires an open past.
-  [[nodiscard]] Touch touch(Bytes key, bool replaces, std::uint32_t slot);
+  [[nodiscard]] Touch touch(const cluster::PlacedKey& key, bool replaces, std::uint32_t slot);
   /// The connection in `slot` has ended.
   void forget(std::uint32_t slot);
 
@@ -100,11 +104,14 @@ class Handover final : public PeerReplies {
   /// A key whose state was asked for.
   struct Taking {
     std::string key;
+    std::string by;                      ///< what the ring hashes of it
     std::vector<std::uint32_t> waiting;  ///< connections' slots
   };
 
   void drop(Bytes key);
-  [[nodiscard]] bool ask(const std::string& key, std::uint32_t slot);
+  [[nodiscard]] lua::Answer nowhere(const Placement& at);
+  [[nodiscard]] bool ask(const cluster::PlacedKey& placed, std::uint32_t slot);
+  [[nodiscard]] bool is_good(const Taking& taking) const;
   void end_taking(std::uint64_t call);
   void move_on(const std::string& key);
   void give_again();

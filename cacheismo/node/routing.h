@@ -37,6 +37,7 @@
 #include "cacheismo/node/config.h"
 #include "cacheismo/node/handover.h"
 #include "cacheismo/node/peers.h"
+#include "cacheismo/node/placement.h"
 #include "cacheismo/node/reply_queue.h"
 #include "cacheismo/proto/command.h"
 
@@ -73,8 +74,8 @@ class Routing final : public PeerReplies {
   [[nodiscard]] const cluster::RingHistory& history() const { return history_; }
   /// Index of this node in the ring; nullopt: it is no member and owns nothing.
   [[nodiscard]] std::optional<std::uint32_t> self() const { return history_.self(); }
-  /// Whether this node owns the item at `key`, which is what the ring hashes.
-  [[nodiscard]] bool owns_key(Bytes key) const { return self() && ring().owner(key) == *self(); }
+  /// Whether this node owns what is placed by these bytes.
+  [[nodiscard]] bool owns_placed(Bytes by) const { return self() && ring().owner(by) == *self(); }
   /// What a request of this node itself says of it.
   [[nodiscard]] cluster::Hop hop() const;
   /// Of a member by name.
@@ -83,16 +84,13 @@ class Routing final : public PeerReplies {
   // ---- Where a request goes ---------------------------------------------------------------------
 
   struct Place {
-    enum class Is : std::uint8_t { here, elsewhere, wrong };
+    enum class Is : std::uint8_t { here, elsewhere, wrong, nowhere };
     Is is = Is::here;
     std::uint32_t member = 0;  ///< of elsewhere
     bool owned = false;        ///< here, because the ring says so
   };
   /// Of a command that names one key, by NodeState::hop.
   [[nodiscard]] Place place(const proto::Command& command);
-  /// What the ring hashes of a key: the key of the object that it names, put into `made`, or the
-  /// key itself.
-  [[nodiscard]] Bytes placed_by(Bytes key, std::string& made) const;
   /// The members, for scripts.
   [[nodiscard]] std::vector<lua::RingNode> nodes() const;
   /// What a command says of the node that has sent it; nullopt: it comes from a client.
@@ -101,6 +99,8 @@ class Routing final : public PeerReplies {
   [[nodiscard]] Place place(Bytes key);
   /// The reply of Place::Is::wrong.
   [[nodiscard]] std::string wrong_owner();
+  /// The reply of the latest Place::Is::nowhere: a type's route has failed.
+  [[nodiscard]] Bytes nowhere() const { return nowhere_; }
   /// Whether the command, or a get of `key`, changes what this node owns but may not change now.
   [[nodiscard]] bool forbids(const Place& place, const proto::Command& command) const;
   [[nodiscard]] bool forbids_get(const Place& place, Bytes key, bool touches) const;
@@ -137,6 +137,7 @@ class Routing final : public PeerReplies {
 
   // ---- cluster:... ------------------------------------------------------------------------------
 
+  static constexpr Bytes builtin_prefix = "cluster:";
   /// The method that stands for a key of this room; nullptr: none.
   [[nodiscard]] const lua::Method* find(Bytes key, Bytes& rest) const;
   [[nodiscard]] bool owns(const lua::Method& method) const { return &method == &builtin_; }
@@ -157,8 +158,7 @@ class Routing final : public PeerReplies {
 
   /// The script's method that a key names; nullptr: none. `rest`: what follows its name.
   [[nodiscard]] const lua::Method* method_of(Bytes key, Bytes& rest) const;
-  [[nodiscard]] Bytes placed_or_here(Bytes key, std::string& made) const;
-  [[nodiscard]] Place owner_of(Bytes placed) const;
+  [[nodiscard]] bool settle(const Placement& at, bool stores, std::uint32_t connection);
   [[nodiscard]] bool may_repeat(Bytes key) const;
   [[nodiscard]] Lane judge(Bytes key, cluster::Forward& forward) const;
   [[nodiscard]] cluster::ForwardOptions options();
@@ -190,6 +190,7 @@ class Routing final : public PeerReplies {
   MonotonicTime check_at_;
   lua::Method builtin_;  ///< stands for every key of `cluster:`
   std::string text_;     ///< behind the latest answer of call()
+  std::string nowhere_;
   static constexpr std::uint32_t retry_tenths_max = 100;
 };
 

@@ -16,12 +16,6 @@ namespace cacheismo::node {
 
 using proto::Command;
 
-namespace {
-
-constexpr Bytes builtin_prefix = "cluster:";
-
-}  // namespace
-
 // ---- The ring -----------------------------------------------------------------------------------
 
 Result<void, std::string> Routing::load() {
@@ -106,21 +100,6 @@ const lua::Method* Routing::method_of(Bytes key, Bytes& rest) const {
   return node_.scripts == nullptr ? nullptr : node_.scripts->find(key, rest);
 }
 
-/// What decides the place of a key: the key itself, or that of the object which it names, put into
-/// `made`. Empty: it is answered wherever it arrives.
-Bytes Routing::placed_or_here(Bytes key, std::string& made) const {
-  if (key.starts_with(builtin_prefix)) return {};
-  Bytes rest;
-  const lua::Method* method = method_of(key, rest);
-  if (method == nullptr) return key;
-  return method->type == nullptr ? Bytes{} : lua::Engine::object_key(*method, rest, made);
-}
-
-Bytes Routing::placed_by(Bytes key, std::string& made) const {
-  const Bytes placed = placed_or_here(key, made);
-  return placed.empty() ? key : placed;
-}
-
 std::vector<lua::RingNode> Routing::nodes() const {
   std::vector<lua::RingNode> nodes;
   for (std::uint32_t i = 0; i < addresses_.size(); ++i) {
@@ -133,16 +112,18 @@ std::vector<lua::RingNode> Routing::nodes() const {
   return nodes;
 }
 
-Routing::Place Routing::owner_of(Bytes placed) const {
-  const std::uint32_t member = ring().owner(placed);
+Routing::Place Routing::place(Bytes key) {
+  const Placement at(node_, key);
+  if (at.anywhere()) return {};
+  if (at.failed()) {
+    nowhere_ = "SERVER_ERROR ";
+    nowhere_ += Bytes(at.error()).substr(0, limits::error_bytes_max);
+    nowhere_ += "\r\n";
+    return {.is = Place::Is::nowhere};
+  }
+  const std::uint32_t member = ring().owner(at.key().by);
   if (self() && member == *self()) return {.owned = true};
   return {.is = Place::Is::elsewhere, .member = member};
-}
-
-Routing::Place Routing::place(Bytes key) {
-  std::string made;
-  const Bytes placed = placed_or_here(key, made);
-  return placed.empty() ? Place{} : owner_of(placed);
 }
 
 Routing::Place Routing::place(const Command& command) {
@@ -168,21 +149,19 @@ std::optional<cluster::Hop> Routing::hop_of(const Command& command) {
 
 bool Routing::settle(const Command& command, std::uint32_t connection) {
   if (!history_.open()) return true;
-  std::string made;
-  const Bytes placed = placed_or_here(command.key, made);
-  if (placed.empty() || !owns_key(placed)) return true;
   const bool stores = command.verb == proto::Verb::set ||
                       (command.verb == proto::Verb::ms && command.meta.letters == 0);
-  const bool replaces = stores && made.empty();
-  return handover_.touch(placed, replaces, connection) == Handover::Touch::go_on;
+  return settle(Placement(node_, command.key), stores, connection);
 }
 
 bool Routing::settle(Bytes key, std::uint32_t connection) {
-  if (!history_.open()) return true;
-  std::string made;
-  const Bytes placed = placed_or_here(key, made);
-  if (placed.empty() || !owns_key(placed)) return true;
-  return handover_.touch(placed, false, connection) == Handover::Touch::go_on;
+  return !history_.open() || settle(Placement(node_, key), false, connection);
+}
+
+bool Routing::settle(const Placement& at, bool stores, std::uint32_t connection) {
+  if (at.anywhere() || at.failed() || !owns_placed(at.key().by)) return true;
+  const bool replaces = stores && !at.names_object();
+  return handover_.touch(at.key(), replaces, connection) == Handover::Touch::go_on;
 }
 
 // ---- What only a node may do that others take for alive -----------------------------------------
@@ -234,9 +213,10 @@ lua::Answer Routing::call(Bytes rest, std::optional<Bytes> data) {
   if (rest == "epoch") return value(std::to_string(ring().epoch()));
   if (rest == "nodes") return value(describe());
   if (rest.starts_with("owner:")) {
-    const Bytes key = rest.substr(6);
-    std::string made;
-    return value(ring().members()[ring().owner(placed_by(key, made))].name);
+    const Placement at(node_, rest.substr(6));
+    if (!at.failed()) return value(ring().members()[ring().owner(at.key().by)].name);
+    text_ = at.error();
+    return {.is = lua::Answer::Is::error, .text = text_};
   }
   if (rest == "change") return value(node_.config.cluster.source->report());
   auto changed = change(rest);

@@ -179,19 +179,17 @@ lua::Host::Evicted ScriptHost::evict_oldest(std::uint64_t bytes, std::uint32_t i
 
 // ---- The ring -----------------------------------------------------------------------------------
 
-std::string ScriptHost::ring_owner(Bytes key) {
+std::string ScriptHost::ring_owner(Bytes placed_by) {
   if (node_.routing == nullptr) return {};
   const cluster::Ring& ring = node_.routing->ring();
-  std::string made;
-  return ring.members()[ring.owner(node_.routing->placed_by(key, made))].name;
+  return ring.members()[ring.owner(placed_by)].name;
 }
 
-std::vector<std::string> ScriptHost::ring_owners(Bytes key, std::size_t count) {
+std::vector<std::string> ScriptHost::ring_owners(Bytes placed_by, std::size_t count) {
   if (node_.routing == nullptr) return {};
   const cluster::Ring& ring = node_.routing->ring();
   std::vector<std::uint32_t> members(std::min(count, ring.members().size()));
-  std::string made;
-  members.resize(ring.owners(node_.routing->placed_by(key, made), members));
+  members.resize(ring.owners(placed_by, members));
   std::vector<std::string> names;
   for (const std::uint32_t member : members) names.push_back(ring.members()[member].name);
   return names;

@@ -40,8 +40,8 @@ class ScriptHost final : public lua::Host {
 
   Evicted evict_oldest(std::uint64_t bytes, std::uint32_t items_max) override;
 
-  std::string ring_owner(Bytes key) override;
-  std::vector<std::string> ring_owners(Bytes key, std::size_t count) override;
+  std::string ring_owner(Bytes placed_by) override;
+  std::vector<std::string> ring_owners(Bytes placed_by, std::size_t count) override;
   std::vector<lua::RingNode> ring_nodes() override;
   std::string ring_self() override;
   std::uint64_t ring_epoch() override;

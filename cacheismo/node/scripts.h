@@ -48,6 +48,11 @@ class Scripts final : public io::TimerEvents, public RemoteWaiter {
     return reload_enabled_ && key == "cacheismo:reload" ? &reload_ : nullptr;
   }
 
+  /// See lua::Engine.
+  [[nodiscard]] Result<Bytes, std::string> placed(Bytes item_key, std::string& made) {
+    return engine_.placed(item_key, made);
+  }
+
   /// Runs a method for the connection in `slot`, or takes the answer of the call that it waited
   /// for. `waiting`: the connection goes on when Connection::call_finished() is called. `caller`:
   /// who has asked, where that was a script of another node.
