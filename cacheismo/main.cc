@@ -221,11 +221,11 @@ Outcome serve(Options& options) {
   if (options.process.scripts) options.config.scripts.source = &scripts;
   RingFileSource ring(options.process.ring_file);
   if (!options.process.ring_file.empty()) options.config.cluster.source = &ring;
+  NameBook etcd_names(io::resolve_remote);
   std::optional<node::EtcdRing> etcd_ring;
   if (!options.process.etcd.endpoints.empty()) {
-    auto how = etcd_options(options.process.etcd, options.config.cluster.node_name);
-    if (!how) return failure(how.error());
-    options.config.cluster.source = &etcd_ring.emplace(std::move(*how));
+    options.config.cluster.source = &etcd_ring.emplace(
+        etcd_options(options.process.etcd, options.config.cluster.node_name, etcd_names));
   }
   io::EpollIo io;
   StderrLog log(io, options.config.verbosity);

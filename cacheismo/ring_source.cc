@@ -1,80 +1,47 @@
 #include "cacheismo/ring_source.h"
 
-#include <algorithm>
 #include <string>
+#include <utility>
 
 #include "cacheismo/base/limits.h"
 #include "cacheismo/cluster/ring_file.h"
 #include "cacheismo/io/file.h"
+#include "cacheismo/node/host_names.h"
 
 namespace cacheismo {
 
-Result<node::RingView, std::string> RingFileSource::read() {
-  stamp_ = io::file_stamp(path_);
+Result<cluster::RingSpec, std::string> RingFileSource::parse() const {
   const auto content = io::read_file(path_, limits::ring_file_bytes_max);
   if (!content) return failure(content.error());
   auto spec = cluster::parse_ring_file(*content);
   if (!spec) return failure(path_ + ": " + spec.error());
-  std::vector<std::string> names;
-  for (const cluster::Member& member : spec->members) {
-    if (!io::numeric_address(member.host)) names.push_back(member.host);
-  }
-  learn(names);
-  node::RingView view;
-  view.spec = std::move(*spec);
-  for (const cluster::Member& member : view.spec.members) {
-    const auto numeric = io::numeric_address(member.host);
-    view.addresses.push_back({.kind = io::Address::Kind::tcp,
-                              .host = numeric ? *numeric : addresses_.at(member.host),
-                              .port = member.port});
-  }
-  return view;
+  return spec;
+}
+
+Result<node::RingView, std::string> RingFileSource::read() {
+  const bool first = stamp_.empty();
+  stamp_ = io::file_stamp(path_);
+  auto spec = parse();
+  if (!spec) return failure(spec.error());
+  names_.want(node::hosts_of(*spec));
+  if (first) (void)names_.wait(wait_);
+  return node::ring_view(std::move(*spec), names_);
+}
+
+/// Whether the file, which is another one than was read, has names that are being looked up.
+bool RingFileSource::awaits_names() {
+  const std::string stamp = io::file_stamp(path_);
+  if (stamp == awaited_) return false;
+  awaited_ = stamp;
+  const auto spec = parse();
+  if (!spec) return false;
+  names_.want(node::hosts_of(*spec));
+  return names_.any_unsure();
 }
 
 bool RingFileSource::changed() {
-  if (io::file_stamp(path_) != stamp_) return true;
-  if (lookup_.busy()) return collect(Duration(0));
-  const bool missing =
-      std::ranges::any_of(addresses_, [](const auto& name) { return name.second.empty(); });
-  ++asks_;
-  if (!addresses_.empty() && (missing || asks_ >= asks_per_lookup)) look_up();
-  return false;
-}
-
-/// From here on `names` are those of the file; waits for the addresses of those that are new.
-void RingFileSource::learn(const std::vector<std::string>& names) {
-  std::erase_if(addresses_, [&](const auto& known) {
-    return std::ranges::find(names, known.first) == names.end();
-  });
-  const std::size_t known = addresses_.size();
-  for (const std::string& name : names) addresses_.try_emplace(name);
-  if (addresses_.size() == known) return;
-  // A batch that runs already does not know the new names. If it does not end, changed() goes on.
-  if (lookup_.busy()) (void)collect(wait_);
-  if (lookup_.busy()) return;
-  look_up();
-  (void)collect(wait_);
-}
-
-void RingFileSource::look_up() {
-  asks_ = 0;
-  std::vector<std::string> names;
-  for (const auto& [name, address] : addresses_) names.push_back(name);
-  lookup_.start(std::move(names));
-}
-
-/// Whether a name of the file has another address than before.
-bool RingFileSource::collect(Duration patience) {
-  const auto found = lookup_.take(patience);
-  if (!found) return false;
-  bool moved = false;
-  for (const auto& [name, address] : *found) {
-    const auto known = addresses_.find(name);
-    if (known == addresses_.end() || !address || known->second == *address) continue;
-    known->second = *address;
-    moved = true;
-  }
-  return moved;
+  const bool moved = names_.tick();
+  return moved || (io::file_stamp(path_) != stamp_ && !awaits_names());
 }
 
 Result<void, std::string> RingFileSource::change(const cluster::RingChange& change) {
@@ -92,16 +59,13 @@ Result<void, std::string> RingFileSource::change(const cluster::RingChange& chan
   return {};
 }
 
-Result<node::EtcdRingOptions, std::string> etcd_options(const EtcdFlags& flags,
-                                                        const std::string& node_name) {
+node::EtcdRingOptions etcd_options(const EtcdFlags& flags, const std::string& node_name,
+                                   node::HostNames& names) {
   node::EtcdRingOptions options;
-  options.resolve = io::resolve_remote;
-  for (const io::Address& endpoint : flags.endpoints) {
-    const auto host = io::resolve_remote(endpoint.host);
-    if (!host) return failure("--etcd " + endpoint.host + ": " + host.error());
+  options.names = &names;
+  options.endpoints = flags.endpoints;
+  for (const io::Address& endpoint : flags.endpoints)
     options.member.hosts.push_back(io::to_string(endpoint));
-    options.endpoints.push_back({io::Address::Kind::tcp, *host, endpoint.port});
-  }
   options.member.prefix = flags.prefix;
   options.member.self.name = node_name;
   options.member.self.host = flags.own.host;

@@ -5,10 +5,12 @@
 #include <utility>
 
 #include "cacheismo/base/check.h"
+#include "cacheismo/node/host_names.h"
 
 namespace cacheismo::node {
 
-EtcdRing::EtcdRing(EtcdRingOptions options) : options_(std::move(options)) {}
+EtcdRing::EtcdRing(EtcdRingOptions options)
+    : options_(std::move(options)), names_(*options_.names) {}
 
 EtcdRing::~EtcdRing() { CHECK(!attached_); }
 
@@ -17,19 +19,17 @@ EtcdRing::~EtcdRing() { CHECK(!attached_); }
 Result<RingView, std::string> EtcdRing::read() {
   if (!member_ || !member_->ring())
     return failure(member_ ? member_->why_no_ring() : std::string("etcd was not asked yet"));
-  RingView view;
-  view.spec = *member_->ring();
-  for (const cluster::Member& member : view.spec.members) {
-    const auto host = options_.resolve(member.host);
-    if (!host)
-      return failure("etcd: node " + member.name + ": " + member.host + ": " + host.error());
-    view.addresses.push_back({io::Address::Kind::tcp, *host, member.port});
-  }
-  read_version_ = member_->version();  // a host without an address may have one in a second
-  return view;
+  want_names();
+  read_version_ = member_->version();
+  moved_ = false;
+  return ring_view(*member_->ring(), names_);
 }
 
-bool EtcdRing::changed() { return member_ && member_->version() != read_version_; }
+bool EtcdRing::changed() {
+  if (!member_) return false;
+  moved_ |= names_.tick();
+  return moved_ || (member_->version() != read_version_ && !awaits_names());
+}
 
 Result<void, std::string> EtcdRing::change(const cluster::RingChange& change) {
   CHECK(attached_);
@@ -41,6 +41,21 @@ Result<void, std::string> EtcdRing::change(const cluster::RingChange& change) {
 std::string EtcdRing::report() { return member_ ? member_->change_report() : "none"; }
 
 bool EtcdRing::may_write(MonotonicTime now) const { return member_ && member_->may_write(now); }
+
+// ---- Names --------------------------------------------------------------------------------------
+
+/// The hosts of the endpoints and of the latest ring.
+void EtcdRing::want_names() {
+  if (names_until_ != MonotonicTime() && named_version_ == member_->version()) return;
+  named_version_ = member_->version();
+  std::vector<std::string> hosts;
+  if (member_->ring()) hosts = hosts_of(*member_->ring());
+  for (const io::Address& endpoint : options_.endpoints) hosts.push_back(endpoint.host);
+  names_.want(hosts);
+  names_until_ = now() + etcd_names_wait;
+}
+
+bool EtcdRing::awaits_names() const { return names_.any_unsure() && now() < names_until_; }
 
 // ---- Beginning and end --------------------------------------------------------------------------
 
@@ -75,6 +90,8 @@ void EtcdRing::detach(bool leaves) {
 /// that it never hears of its own calls inside them.
 void EtcdRing::settle() {
   if (member_->finished()) ending_ = true;
+  want_names();
+  moved_ |= names_.collect();
   calls_.settle();
   watch_.settle();
   tell_log();
@@ -92,7 +109,9 @@ void EtcdRing::plan_wakeup() {
   const bool tell_ring = !ending_ && member_->version() != told_version_;
   const bool tell_end = ending_ && leaves_ && !calls_.is_open() && !watch_.is_open();
   if (ending_) at = MonotonicTime::max();
-  if (tell_ring || tell_end) at = now();
+  if (tell_end || tell_ring) at = now();
+  // What is due may be due only because names are waited for.
+  if (!tell_end && !ending_ && awaits_names()) at = now() + etcd_names_poll;
   if (timer_ != io::TimerId{} && timer_at_ == at) return;
   if (timer_ != io::TimerId{}) io_->cancel_timer(timer_);
   timer_ = {};
@@ -109,7 +128,9 @@ void EtcdRing::on_timer(io::TimerId timer) {
     return;
   }
   if (!ending_) member_->expire(now());
-  if (member_->version() != told_version_) {
+  moved_ |= names_.collect();
+  if (member_->version() != told_version_ && named_version_ == member_->version() &&
+      !awaits_names()) {
     told_version_ = member_->version();
     user_->on_ring_changed();
   }
@@ -126,17 +147,28 @@ void EtcdRing::tell_log() {
 void EtcdRing::Stream::settle() {
   cluster::EtcdMember& member = *ring_.member_;
   if (ring_.ending_ || member.wants_close(lane_)) close();
-  if (!open_ && !ring_.ending_ && member.wants_connect(lane_, ring_.now())) {
-    member.on_connecting(lane_);
-    open_ = true;
-    stream_ = ring_.io_->connect(ring_.options_.endpoints[member.endpoint()],
-                                 ring_.now() + cluster::etcd_call_timeout, *this);
-  }
+  if (!open_ && !ring_.ending_ && member.wants_connect(lane_, ring_.now())) connect();
   if (!open_ || closing_ || sending_) return;
   const Bytes output = member.output(lane_);
   if (output.empty()) return;
   sending_ = true;
   ring_.io_->send(stream_, std::span(&output, 1));
+}
+
+void EtcdRing::Stream::connect() {
+  cluster::EtcdMember& member = *ring_.member_;
+  io::Address address = ring_.options_.endpoints[member.endpoint()];
+  const std::string& host = ring_.names_.address(address.host);
+  if (host.empty() && ring_.names_.unsure(address.host) && ring_.awaits_names()) return;
+  member.on_connecting(lane_);
+  if (host.empty()) {
+    member.on_lost(lane_, "no address", ring_.now());
+    member.on_closed(lane_);
+    return;
+  }
+  address.host = host;
+  open_ = true;
+  stream_ = ring_.io_->connect(address, ring_.now() + cluster::etcd_call_timeout, *this);
 }
 
 void EtcdRing::Stream::close() {
@@ -145,15 +177,15 @@ void EtcdRing::Stream::close() {
   ring_.io_->close(stream_);
 }
 
-void EtcdRing::Stream::lost(io::Error error) {
-  ring_.member_->on_lost(lane_, io::to_string(error), ring_.now());
+void EtcdRing::Stream::lost(Bytes why) {
+  ring_.member_->on_lost(lane_, why, ring_.now());
   ring_.settle();
 }
 
 void EtcdRing::Stream::on_connected(io::StreamId stream, Result<void, io::Error> result) {
   if (closing_) return;
   if (!result) {
-    lost(result.error());
+    lost(io::to_string(result.error()));
     return;
   }
   ring_.io_->receive(stream);
@@ -164,7 +196,7 @@ void EtcdRing::Stream::on_connected(io::StreamId stream, Result<void, io::Error>
 void EtcdRing::Stream::on_received(io::StreamId stream, Result<io::Received, io::Error> result) {
   if (closing_) return;
   if (!result) {
-    lost(result.error());
+    lost(io::to_string(result.error()));
     return;
   }
   ring_.member_->on_received(lane_, result->leased, ring_.now());
@@ -176,7 +208,7 @@ void EtcdRing::Stream::on_sent(io::StreamId, Result<std::size_t, io::Error> resu
   sending_ = false;
   if (closing_) return;
   if (!result) {
-    lost(result.error());
+    lost(io::to_string(result.error()));
     return;
   }
   ring_.member_->taken(lane_, *result, ring_.now());

@@ -8,13 +8,16 @@
 //  2. A stream is open from io.connect() to on_closed(); attached() is true as long as one is, or
 //     as something is still to be told.
 //  3. The node hears of a ring or of its end from callbacks of the Io only.
+//  4. Hosts, those of etcd and those of the ring, may be names. Nothing waits for a resolver: a
+//     ring is told of when its hosts are known, or after etcd_names_wait without those that are
+//     not.
 //
 // What it is not: it does not know the protocol, and does not decide which ring is used.
 
 #ifndef CACHEISMO_NODE_ETCD_RING_H_
 #define CACHEISMO_NODE_ETCD_RING_H_
 
-#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -26,15 +29,20 @@
 #include "cacheismo/cluster/ring_change.h"
 #include "cacheismo/io/io.h"
 #include "cacheismo/node/config.h"
+#include "cacheismo/node/host_names.h"
 #include "cacheismo/node/log.h"
 
 namespace cacheismo::node {
 
+/// How long what needs an address waits for names that were never looked up before, and how often
+/// it looks whether they are found. A resolver on this network answers in milliseconds.
+inline constexpr Duration etcd_names_wait = std::chrono::milliseconds(500);
+inline constexpr Duration etcd_names_poll = std::chrono::milliseconds(10);
+
 struct EtcdRingOptions {
   cluster::EtcdOptions member;         ///< self.host empty: host and port of attach()'s address
-  std::vector<io::Address> endpoints;  ///< of member.hosts, in their order
-  /// A numeric address of a host of the ring; may block.
-  Result<std::string, std::string> (*resolve)(const std::string& host) = nullptr;
+  std::vector<io::Address> endpoints;  ///< of member.hosts, in their order; hosts may be names
+  HostNames* names = nullptr;          ///< outlives the EtcdRing; used by it alone
 };
 
 class EtcdRing final : public RingSource, public io::TimerEvents {
@@ -74,7 +82,8 @@ class EtcdRing final : public RingSource, public io::TimerEvents {
     void on_closed(io::StreamId stream) override;
 
    private:
-    void lost(io::Error error);
+    void connect();
+    void lost(Bytes why);
 
     EtcdRing& ring_;
     Lane lane_;
@@ -85,15 +94,21 @@ class EtcdRing final : public RingSource, public io::TimerEvents {
   };
 
   [[nodiscard]] MonotonicTime now() const { return io_->now().monotonic; }
+  void want_names();
+  [[nodiscard]] bool awaits_names() const;
   void settle();
   void plan_wakeup();
   void tell_log();
 
   EtcdRingOptions options_;
+  HostNames& names_;
   io::Io* io_ = nullptr;  ///< of attach(), with the next two
   Log* log_ = nullptr;
   RingUser* user_ = nullptr;
   std::optional<cluster::EtcdMember> member_;  ///< since attach()
+  MonotonicTime names_until_;                  ///< when those that are unsure are done without
+  std::uint64_t named_version_ = 0;            ///< of the ring whose hosts are in names_
+  bool moved_ = false;                         ///< a host has another address than was read
   Stream calls_{*this, Lane::calls};
   Stream watch_{*this, Lane::watch};
   io::TimerId timer_;
