@@ -93,7 +93,7 @@ class PlayedEtcd {
       return reply(Json::object());
     }
     if (path == "/v3/kv/range") return reply(range(decode(body["key"])));
-    return swap(body);
+    return put_if_same(body);
   }
 
   /// What a watch of `key` from `from` on has to tell; moves `from` behind it.
@@ -127,7 +127,7 @@ class PlayedEtcd {
     if (found == keys.end()) return Json::object();
     return {{"kvs", {pair(key, found->second)}}, {"count", "1"}};
   }
-  std::string swap(const Json& body) {
+  std::string put_if_same(const Json& body) {
     const std::string key = decode(body["compare"][0]["key"]);
     const auto found = keys.find(key);
     const std::uint64_t there = found == keys.end() ? 0 : found->second.mod_revision;
