@@ -140,6 +140,7 @@ int Generation::Environment::atomically(lua_State* lua) {
   if (call.atomic) luaL_error(lua, "atomically cannot be nested");
   luaL_checktype(lua, 1, LUA_TFUNCTION);
   const ObjectKey object_key(call.method().type->name, call.key);
+  generation.check_owner(lua, object_key.bytes());
   const auto opened = call.host().open(object_key.bytes(), Access::update);
   if (!opened) luaL_error(lua, "too many objects are open in one call");
   if (opened->state == nullptr) luaL_error(lua, "the key holds an ordinary value, not an object");

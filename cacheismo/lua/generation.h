@@ -62,6 +62,9 @@ class Generation {
   [[nodiscard]] Ended route(const Type& type, Bytes key, std::string& made);
   /// The same inside of a run: pushes it. Raises Lua's errors.
   void push_route(lua_State* lua, const Type& type, Bytes key);
+  /// Before the running call changes the object at `item_key` after a wait: raises an error where
+  /// the node was its owner and may not change it any more.
+  void check_owner(lua_State* lua, Bytes item_key);
   /// Appends what the value at `index` is as an answer: text, number, true, false, JSON. False:
   /// nil.
   [[nodiscard]] bool append_result(lua_State* lua, int index, std::string& out);

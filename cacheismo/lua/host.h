@@ -152,6 +152,11 @@ class Host {
   [[nodiscard]] virtual std::vector<std::string> ring_owners(Bytes, std::size_t) { return {}; }
   /// All nodes, by name.
   [[nodiscard]] virtual std::vector<RingNode> ring_nodes() { return {}; }
+  /// Why this node may not change the item any more that a call came to it for, as its owner; null:
+  /// it may.
+  [[nodiscard]] virtual const char* why_not_owner(Bytes /*item_key*/, Bytes /*placed_by*/) {
+    return nullptr;
+  }
   /// This node's name in the ring.
   [[nodiscard]] virtual std::string ring_self() { return {}; }
   [[nodiscard]] virtual std::uint64_t ring_epoch() { return 0; }

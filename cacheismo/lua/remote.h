@@ -79,6 +79,9 @@ struct Caller {
   /// Calls of other nodes that it is nested in. Above remote_depth_max it asks nobody.
   std::uint32_t depth = 0;
   std::int64_t deadline_ns = no_deadline;  ///< monotonic; nobody waits for the answer any more
+  /// The call came to this node because the object is its own: when it is not any more, after a
+  /// wait, it is not changed.
+  bool as_owner = false;
 };
 
 }  // namespace cacheismo::lua

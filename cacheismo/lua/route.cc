@@ -59,6 +59,20 @@ void Generation::push_route(lua_State* lua, const Type& type, Bytes key) {
              lua_isnil(lua, -1) ? "" : "a ", luaL_typename(lua, -1));
 }
 
+void Generation::check_owner(lua_State* lua, Bytes item_key) {
+  if (!call_->caller.as_owner || call_->method().kind != Kind::async) return;
+  Bytes by = item_key;
+  Bytes object;
+  if (const Type* type = types_.routed(item_key, object)) {
+    push_route(lua, *type, object);
+    std::size_t size = 0;
+    const char* text = lua_tolstring(lua, -1, &size);
+    by = {text, size};
+  }
+  const char* why = call_->host().why_not_owner(item_key, by);
+  if (why != nullptr) luaL_error(lua, "%s", why);
+}
+
 Ended Generation::route(const Type& type, Bytes key, std::string& made) {
   struct Work {
     Generation& generation;

@@ -75,6 +75,8 @@ class Connection final : public io::StreamEvents {
   [[nodiscard]] bool closing() const { return closing_; }
   [[nodiscard]] bool watching() const { return watching_; }
   [[nodiscard]] bool waits_for_call() const { return waits_for_call_; }
+  /// The request at the front has called a method that has waited and finished.
+  [[nodiscard]] bool has_answer() const;
   [[nodiscard]] io::StreamId stream() const { return stream_; }
   [[nodiscard]] store::Seconds last_active() const { return last_active_; }
   /// memcached's names: conn_read, conn_nread, conn_swallow, conn_mwrite, conn_watch, conn_closing.

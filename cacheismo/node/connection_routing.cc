@@ -13,6 +13,7 @@
 #include "cacheismo/node/connection.h"
 #include "cacheismo/node/connection_table.h"
 #include "cacheismo/node/routing.h"
+#include "cacheismo/node/scripts.h"
 #include "cacheismo/proto/replies.h"
 
 namespace cacheismo::node {
@@ -78,10 +79,14 @@ void Connection::reply_arrived() {
   wait_for_turn();
 }
 
+bool Connection::has_answer() const {
+  return node_->scripts != nullptr && node_->scripts->has_answer(slot_);
+}
+
 // ---- Commands that name one key -----------------------------------------------------------------
 
 Connection::Routed Connection::route(const Command& command, Bytes data) {
-  if (node_->routing == nullptr) return Routed::here;
+  if (node_->routing == nullptr || has_answer()) return Routed::here;
   if (command.verb == Verb::flush_all) {
     if (!node_->config.flush_enabled) return Routed::here;
     if (node_->routing->forbids_writes()) {
@@ -160,7 +165,8 @@ void Connection::flush_everywhere(const Command& command) {
 // ---- Multi-gets ---------------------------------------------------------------------------------
 
 Connection::LookedUp Connection::look_up_routed(Bytes key) {
-  const Routing::Place place = node_->routing->place(key);
+  const bool answered = has_answer();
+  const Routing::Place place = answered ? Routing::Place{} : node_->routing->place(key);
   Dispatcher dispatcher(*node_);
   if (place.is == Routing::Place::Is::elsewhere) {
     ReplyQueue& queue = reply_queue();
@@ -170,7 +176,7 @@ Connection::LookedUp Connection::look_up_routed(Bytes key) {
     node_->routing->forward_get(queue, slot_, place.member, key, how, multiget_group_);
     return LookedUp::go_on;
   }
-  if (!node_->routing->settle(key, slot_)) {
+  if (!answered && !node_->routing->settle(key, slot_)) {
     waits_for_call_ = true;
     return LookedUp::again;
   }

@@ -20,12 +20,24 @@ using namespace std::chrono_literals;
 
 constexpr int keys_count = 300;
 
+/// Counts its calls, each after a nap of so many seconds.
+constexpr const char* nap = R"(
+local nap = object.type("nap")
+function nap.default() return { n = 0 } end
+function nap.async.add(key, seconds)
+  sleep(tonumber(seconds))
+  return atomically(function(self) self.n = (self.n or 0) + 1; return self.n end)
+end
+function nap.async.rest(key, seconds) sleep(tonumber(seconds)); return "rested" end
+)";
+
 class HandoverTest : public testing::Test {
  protected:
   static sim::Wire::Options options() {
     sim::Wire::Options options;
     options.nodes = 3;
     options.scripts = lua::shipped_scripts();
+    options.scripts->push_back({.name = "nap.lua", .source = nap});
     return options;
   }
 
@@ -70,10 +82,10 @@ class HandoverTest : public testing::Test {
     return at == std::string::npos ? 0 : std::stoull(all.substr(at + 6 + name.size()));
   }
   /// A key of n3 while it is active.
-  std::string key_of_third(int n = 0) {
+  std::string key_of_third(int n = 0, const std::string& prefix = "k") {
     const cluster::Ring ring = *cluster::Ring::make(wire_.ring(0).view().spec);
     for (int i = 0;; ++i) {
-      std::string key = "k" + std::to_string(i);
+      std::string key = prefix + std::to_string(i);
       if (ring.owner(key) == 2 && n-- == 0) return key;
     }
   }
@@ -188,6 +200,55 @@ TEST_F(HandoverTest, AnOldOwnerThatIsGoneMeansMissesAndNoErrors) {
   EXPECT_EQ(client_.take(), "END\r\n");
   EXPECT_EQ(ask(set(key, "y")), "STORED\r\n");
   EXPECT_EQ(ask("get " + key + "\r\n"), block(key, "y"));
+}
+
+TEST_F(HandoverTest, ACallThatWaitsWhileItsObjectMovesRunsOnceAndIsAnsweredItself) {
+  std::string key;  // of n1 while n3 is leaving, and of n3 while it is active
+  change_now(leaving);
+  const cluster::Ring without = *cluster::Ring::make(wire_.ring(0).view().spec);
+  change_now(active);
+  const cluster::Ring with = *cluster::Ring::make(wire_.ring(0).view().spec);
+  for (int i = 0; key.empty(); ++i) {
+    const std::string name = "nap$" + std::to_string(i);
+    if (without.owner(name) == 0 && with.owner(name) == 2) key = std::to_string(i);
+  }
+  change_now(leaving);
+  const auto shown = [](const std::string& call, const std::string& text) {
+    return "VALUE " + call + " 0 " + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+  };
+  const std::string call = "nap:add:" + key + ":4";
+  sim::RawConnection& classic = wire_.connect();
+  sim::RawConnection& meta = wire_.connect();
+  sim::RawConnection& peer = wire_.connect();
+  classic.write("get " + call + " counter:incr:other\r\nget counter:incr:other\r\n");
+  meta.write("mg " + call + " v\r\nmg counter:incr:more v\r\n");
+  peer.write("mg " + call + " v P1.0." + std::to_string(epoch_) + ".9000\r\nmn\r\n");
+  wire_.run();
+  change_now(active);
+  wire_.advance(10s);
+  const std::string moved =
+      "SERVER_ERROR script nap.lua:6: the object has moved to another node id=";
+  const std::string others = classic.take();
+  EXPECT_TRUE(others.starts_with(moved)) << others;
+  EXPECT_TRUE(others.ends_with("\r\n" + shown("counter:incr:other", "1") + "END\r\n")) << others;
+  const std::string more = meta.take();
+  EXPECT_TRUE(more.starts_with(moved)) << more;
+  EXPECT_TRUE(more.ends_with("\r\nVA 1\r\n1\r\n")) << more;
+  const std::string last = peer.take();
+  EXPECT_TRUE(last.starts_with(moved)) << last;
+  EXPECT_TRUE(last.ends_with("\r\nMN\r\n")) << last;
+  EXPECT_EQ(ask("mg nap:add:" + key + ":0 v\r\n"), "VA 1\r\n1\r\n") << "nor did it run at n3";
+}
+
+TEST_F(HandoverTest, ACallThatOnlyReadsIsAnsweredAlthoughItsObjectHasMoved) {
+  const std::string key = key_of_third(0, "nap$");
+  const std::string call = "nap:rest:" + key.substr(4) + ":4";
+  sim::RawConnection& client = wire_.connect(wire_.address(2));
+  client.write("get " + call + "\r\n");
+  wire_.run();
+  change_now(leaving);
+  wire_.advance(10s);
+  EXPECT_EQ(client.take(), "VALUE " + call + " 0 6\r\nrested\r\nEND\r\n");
 }
 
 TEST_F(HandoverTest, ThePastIsClosedInTheEnd) {

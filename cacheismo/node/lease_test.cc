@@ -2,6 +2,7 @@
 // to clients and to nodes that forward, and goes on reading. Method: three simulated nodes, of
 // which the first or the second loses the right; whole, cut at random and byte by byte.
 
+#include <chrono>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -15,9 +16,18 @@ namespace {
 
 constexpr Bytes refused = "SERVER_ERROR cluster: no lease, not writing\r\n";
 
+/// Counts its calls, each after a nap of half a second.
+constexpr const char* nap = R"(
+local nap = object.type("nap")
+function nap.async.add(key)
+  sleep(0.5)
+  return atomically(function(self) self.n = (self.n or 0) + 1; return self.n end)
+end
+)";
+
 class LeaseTest : public testing::TestWithParam<sim::Cuts>, protected TestCluster {
  protected:
-  LeaseTest() : TestCluster(GetParam()) {}
+  LeaseTest() : TestCluster(GetParam(), {{.name = "nap.lua", .source = nap}}) {}
 };
 
 TEST_P(LeaseTest, WhatWouldChangeAKeyIsRefusedAndReadsGoOn) {
@@ -88,6 +98,24 @@ TEST_P(LeaseTest, MethodsThatChangeAnObjectAreRefusedAndThoseThatReadAreNot) {
   EXPECT_EQ(ask("mg set:put:" + key + ":b v\r\n"), refused);
   EXPECT_EQ(ask("get set:count:" + key + "\r\n"), found("set:count:" + key, "1", 0));
   EXPECT_EQ(ask("get cluster:epoch\r\n"), found("cluster:epoch", "1", 0));
+}
+
+TEST_P(LeaseTest, AMethodThatWaitsForLongerThanTheLeaseChangesNothing) {
+  for (const std::uint32_t owner : {0u, 1u}) {
+    const std::string call = "mg nap:add:" + key_of(owner, 0, "nap$").substr(4) + " v\r\n";
+    client_.write(call);
+    wire_.run();
+    wire_.ring(owner).let_write(false);
+    wire_.advance(std::chrono::seconds(1));
+    const std::string reply = client_.take();
+    EXPECT_TRUE(
+        reply.starts_with("SERVER_ERROR script nap.lua:5: cluster: no lease, not writing id="))
+        << reply;
+    wire_.ring(owner).let_write(true);
+    client_.write(call);
+    wire_.advance(std::chrono::seconds(1));
+    EXPECT_EQ(client_.take(), "VA 1\r\n1\r\n");
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cuts, LeaseTest,

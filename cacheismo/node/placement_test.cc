@@ -43,6 +43,10 @@ function cart.async.each(key)
     return so_far
   end))
 end
+function cart.async.slow(key, seconds)
+  sleep(tonumber(seconds))
+  return atomically(function(self) self.n = (self.n or 0) + 1; return self.n end)
+end
 function cart.async.copy(key) return json(replicate("cart$" .. key, { copies = 2 })) end
 )";
 
@@ -149,6 +153,16 @@ TEST_P(PlacementTest, ScriptsHearOfTheSameNode) {
   EXPECT_EQ(owners.substr(0, 11), "VA 9\r\nn2 n2") << owners;
   EXPECT_EQ(ask("mg " + ask_owner + "cart$" + cart + " v\r\n"), owners);
   EXPECT_EQ(ask("mg " + ask_owner + "cart%3Aadd%3A" + cart + " v\r\n"), owners);
+}
+
+TEST_P(PlacementTest, AMethodThatWaitsChangesWhatStillIsItsNodes) {
+  const std::string user = user_of(1);
+  for (int i = 0; i < 5; ++i) {
+    client_.write("mg cart:slow:" + user + "/" + std::to_string(i) + ":0.5 v\r\n");
+    wire_.advance(600ms);
+    EXPECT_EQ(client_.take(), "VA 1\r\n1\r\n");
+  }
+  EXPECT_EQ(items(), (std::vector<std::uint64_t>{0, 5, 0}));
 }
 
 TEST_P(PlacementTest, CopiesBeginAtTheOwner) {

@@ -185,6 +185,15 @@ std::string ScriptHost::ring_owner(Bytes placed_by) {
   return ring.members()[ring.owner(placed_by)].name;
 }
 
+const char* ScriptHost::why_not_owner(Bytes item_key, Bytes placed_by) {
+  if (node_.routing == nullptr) return nullptr;
+  const Routing& routing = *node_.routing;
+  if (!routing.owns_placed(placed_by) ||
+      routing.history().judge({item_key, placed_by}) != cluster::RingHistory::State::good)
+    return "the object has moved to another node";
+  return routing.forbids_writes() ? "cluster: no lease, not writing" : nullptr;
+}
+
 std::vector<std::string> ScriptHost::ring_owners(Bytes placed_by, std::size_t count) {
   if (node_.routing == nullptr) return {};
   const cluster::Ring& ring = node_.routing->ring();

@@ -41,6 +41,7 @@ class ScriptHost final : public lua::Host {
   Evicted evict_oldest(std::uint64_t bytes, std::uint32_t items_max) override;
 
   std::string ring_owner(Bytes placed_by) override;
+  const char* why_not_owner(Bytes item_key, Bytes placed_by) override;
   std::vector<std::string> ring_owners(Bytes placed_by, std::size_t count) override;
   std::vector<lua::RingNode> ring_nodes() override;
   std::string ring_self() override;

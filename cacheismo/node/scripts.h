@@ -71,6 +71,12 @@ class Scripts final : public io::TimerEvents, public RemoteWaiter {
     bool of_command = false;  ///< of call_command()
   };
   [[nodiscard]] Finished take(std::uint32_t slot);
+  /// There is one: whatever has become of the ring, the request is not executed once more.
+  [[nodiscard]] bool has_answer(std::uint32_t slot) const {
+    if (waiting_.empty()) return false;
+    const auto found = waiting_.find(slot);
+    return found != waiting_.end() && found->second.finished;
+  }
   /// The connection in `slot` has ended.
   void forget(std::uint32_t slot);
 

@@ -12,12 +12,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/cluster/ring.h"
 #include "cacheismo/lua/objects/shipped.h"
+#include "cacheismo/lua/script.h"
 #include "sim/ring_list.h"
 #include "sim/wire.h"
 
@@ -42,8 +44,9 @@ inline std::string found(const std::string& key, const std::string& value, int c
 
 class TestCluster {
  protected:
-  explicit TestCluster(sim::Cuts cuts)
-      : wire_(options(cuts)), ring_(*cluster::Ring::make(wire_.ring(0).view().spec)) {}
+  /// `scripts` beside the shipped ones.
+  explicit TestCluster(sim::Cuts cuts, const std::vector<lua::Script>& scripts = {})
+      : wire_(options(cuts, scripts)), ring_(*cluster::Ring::make(wire_.ring(0).view().spec)) {}
 
   /// The n-th key of the form k0, k1, ... that node `owner` (from 0) owns.
   [[nodiscard]] std::string key_of(std::uint32_t owner, int n = 0,
@@ -73,11 +76,12 @@ class TestCluster {
   sim::RawConnection& client_ = wire_.connect();
 
  private:
-  static sim::Wire::Options options(sim::Cuts cuts) {
+  static sim::Wire::Options options(sim::Cuts cuts, const std::vector<lua::Script>& scripts) {
     sim::Wire::Options options;
     options.cuts = cuts;
     options.nodes = 3;
     options.scripts = lua::shipped_scripts();
+    options.scripts->insert(options.scripts->end(), scripts.begin(), scripts.end());
     return options;
   }
 };

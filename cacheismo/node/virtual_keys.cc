@@ -49,9 +49,11 @@ lua::Caller Dispatcher::peer_caller() const {
 
 Answer Dispatcher::call(const lua::Method& method, Bytes rest, std::optional<Bytes> data,
                         const lua::Caller& caller) {
+  lua::Caller by = caller;
+  by.as_owner = node_.routing != nullptr && (!node_.hop || node_.hop->epoch != 0);
   Answer answer = node_.routing != nullptr && node_.routing->owns(method)
                       ? call_cluster(rest, data)
-                      : node_.scripts->call(method, rest, data, node_.caller, caller);
+                      : node_.scripts->call(method, rest, data, node_.caller, by);
   if (answer.is == Answer::Is::waiting || data) return answer;
   const bool hit = answer.is == Answer::Is::value || answer.is == Answer::Is::raw;
   ++node_.counters.cmd_get;
