@@ -50,10 +50,10 @@ void Handover::drop(Bytes key) {
 
 // ---- The new owner ------------------------------------------------------------------------------
 
-Handover::Touch Handover::touch(Bytes key, bool replaces, std::uint32_t slot) {
+Handover::Touch Handover::touch(Bytes key, std::uint32_t slot) {
   RingHistory& history = routing_.history();
   if (history.judge(key) == RingHistory::State::good) return Touch::go_on;
-  if (!replaces && ask(std::string(key), slot)) return Touch::wait;
+  if (ask(std::string(key), slot)) return Touch::wait;
   drop(key);
   history.settle(key);
   return Touch::go_on;
@@ -107,7 +107,8 @@ Answer Handover::give(Bytes key, Bytes form) {
   const auto item = take_item(form);
   if (!item || !form.empty() || item->key != key)
     return {.is = Answer::Is::error, .text = "malformed item"};
-  if (!routing_.owns_key(key) || history.judge(key) == RingHistory::State::good) {
+  const bool late = history.judge(key) == RingHistory::State::good || history.yielded(key) != 0;
+  if (!routing_.owns_key(key) || late) {
     ++counters_.received_late;
     return {};
   }
@@ -121,7 +122,7 @@ Answer Handover::give(Bytes key, Bytes form) {
 // ---- The old owner ------------------------------------------------------------------------------
 
 Answer Handover::take(Bytes key) {
-  if (routing_.history().judge(key) != RingHistory::State::good) return {};
+  if (!node_.hop || !routing_.history().yield(key, node_.hop->epoch)) return {};
   text_.clear();
   if (!append_form(node_.store, key, FormOf::item, node_.config.item_bytes_max, node_.now, text_))
     return {};
@@ -130,7 +131,7 @@ Answer Handover::take(Bytes key) {
 
 /// What is to become of one item that the scan has met.
 void Handover::move_on(const std::string& key) {
-  const RingHistory& history = routing_.history();
+  RingHistory& history = routing_.history();
   if (routing_.owns_key(key)) {
     if (history.judge(key) != RingHistory::State::good && !asked_.contains(key)) drop(key);
     return;
@@ -138,7 +139,7 @@ void Handover::move_on(const std::string& key) {
   const auto owner = routing_.address_of(history.ring().members()[history.ring().owner(key)].name);
   const auto name = spelt("cluster:give:", key);
   std::string form;
-  const bool good = history.judge(key) == RingHistory::State::good;
+  const bool good = history.yield(key, history.ring().epoch());
   const bool has_form =
       good && owner && name &&
       append_form(node_.store, key, FormOf::item, node_.config.item_bytes_max, node_.now, form);

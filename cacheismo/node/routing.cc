@@ -26,9 +26,17 @@ Routing::Routing(NodeState& node, Peers& peers)
                node.config.memory_bytes / handover_memory_share / handover_key_bytes),
       handover_(node, *this, peers) {}
 
-std::string Routing::wrong_owner() {
+std::string Routing::wrong_owner(Bytes key) {
   ++counters_.wrong_owner_sent;
-  return fmt::format("SERVER_ERROR {}{}\r\n", cluster::wrong_owner_text, ring().epoch());
+  std::string made;
+  const std::uint64_t newer = history_.yielded(placed_by(key, made));
+  return fmt::format("SERVER_ERROR {}{}\r\n", cluster::wrong_owner_text,
+                     std::max(newer, ring().epoch()));
+}
+
+std::string Routing::not_the_owner() const {
+  return fmt::format("SERVER_ERROR cluster: {}: {}\r\n", node_.config.cluster.node_name,
+                     cluster::to_string(Failure::wrong_owner));
 }
 
 // ---- Asking -------------------------------------------------------------------------------------

@@ -83,6 +83,7 @@ class Routing final : public PeerReplies {
   // ---- Where a request goes ---------------------------------------------------------------------
 
   struct Place {
+    /// wrong: another node's, and it cannot be forwarded.
     enum class Is : std::uint8_t { here, elsewhere, wrong };
     Is is = Is::here;
     std::uint32_t member = 0;  ///< of elsewhere
@@ -99,8 +100,9 @@ class Routing final : public PeerReplies {
   [[nodiscard]] static std::optional<cluster::Hop> hop_of(const proto::Command& command);
   /// Of one key of a get, gets, gat or gats.
   [[nodiscard]] Place place(Bytes key);
-  /// The reply of Place::Is::wrong.
-  [[nodiscard]] std::string wrong_owner();
+  /// The reply of Place::Is::wrong to a node that has forwarded, and to a client.
+  [[nodiscard]] std::string wrong_owner(Bytes key);
+  [[nodiscard]] std::string not_the_owner() const;
   /// Whether the command, or a get of `key`, changes what this node owns but may not change now.
   [[nodiscard]] bool forbids(const Place& place, const proto::Command& command) const;
   [[nodiscard]] bool forbids_get(const Place& place, Bytes key, bool touches) const;
@@ -111,8 +113,9 @@ class Routing final : public PeerReplies {
 
   /// After a change of the ring, the first touch of a key that this node owns may have to wait for
   /// the old owner. False: it does, and Connection::settled() follows.
-  [[nodiscard]] bool settle(const proto::Command& command, std::uint32_t connection);
   [[nodiscard]] bool settle(Bytes key, std::uint32_t connection);
+  /// The same of a value that has been received already and cannot wait. False: nothing was asked.
+  [[nodiscard]] bool is_settled(Bytes key) const;
 
   // ---- Forwarding -------------------------------------------------------------------------------
   // `connection` is the slot of whose queue it is. A failure is a reply, too.

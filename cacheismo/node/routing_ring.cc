@@ -135,8 +135,10 @@ std::vector<lua::RingNode> Routing::nodes() const {
 
 Routing::Place Routing::owner_of(Bytes placed) const {
   const std::uint32_t member = ring().owner(placed);
-  if (self() && member == *self()) return {.owned = true};
-  return {.is = Place::Is::elsewhere, .member = member};
+  if (!self() || member != *self()) return {.is = Place::Is::elsewhere, .member = member};
+  // The owner by a newer ring, which this node cannot read yet, has it.
+  if (history_.yielded(placed) != 0) return {.is = Place::Is::wrong};
+  return {.owned = true};
 }
 
 Routing::Place Routing::place(Bytes key) {
@@ -166,23 +168,19 @@ std::optional<cluster::Hop> Routing::hop_of(const Command& command) {
 
 // ---- Handover -----------------------------------------------------------------------------------
 
-bool Routing::settle(const Command& command, std::uint32_t connection) {
-  if (!history_.open()) return true;
-  std::string made;
-  const Bytes placed = placed_or_here(command.key, made);
-  if (placed.empty() || !owns_key(placed)) return true;
-  const bool stores = command.verb == proto::Verb::set ||
-                      (command.verb == proto::Verb::ms && command.meta.letters == 0);
-  const bool replaces = stores && made.empty();
-  return handover_.touch(placed, replaces, connection) == Handover::Touch::go_on;
-}
-
 bool Routing::settle(Bytes key, std::uint32_t connection) {
   if (!history_.open()) return true;
   std::string made;
   const Bytes placed = placed_or_here(key, made);
-  if (placed.empty() || !owns_key(placed)) return true;
-  return handover_.touch(placed, false, connection) == Handover::Touch::go_on;
+  // What was yielded cannot be settled; place() refuses it.
+  if (placed.empty() || !owns_key(placed) || history_.yielded(placed) != 0) return true;
+  return handover_.touch(placed, connection) == Handover::Touch::go_on;
+}
+
+bool Routing::is_settled(Bytes key) const {
+  std::string made;
+  const Bytes placed = placed_or_here(key, made);
+  return placed.empty() || history_.judge(placed) == cluster::RingHistory::State::good;
 }
 
 // ---- What only a node may do that others take for alive -----------------------------------------
