@@ -1,8 +1,9 @@
 // Goal: what really happened in some order is always accepted, and the search agrees with one that
 // tries every order.
 // Method: a sequential execution whose operations get overlapping intervals around their instants,
-// some without a reply, some lost before they had an effect; for the comparison one outcome is
-// changed, and a naive search with a register of its own judges up to 7 operations.
+// some without a reply, some lost before they had an effect, some at a second owner; for the
+// comparison one outcome is changed, and a naive search with a register of its own judges up to 7
+// operations.
 
 #include <algorithm>
 #include <map>
@@ -82,7 +83,14 @@ void execute(Key& key, Operation& one, std::uint64_t& versions) {
 
 struct Made {
   History history;
-  std::int64_t may_forget_from_ns = never_ns;
+  CheckOptions options;
+};
+
+/// The key at both owners.
+struct Both {
+  Key one;
+  Key other;
+  bool forked = false;
 };
 
 int below(int bound) { return *rc::gen::inRange(0, bound); }
@@ -116,14 +124,32 @@ void drop_untold_tokens(History& history) {
   }
 }
 
+CheckOptions drawn_options(int operations) {
+  CheckOptions options;
+  if (below(3) == 0) options.may_forget_from_ns = 100 * below(operations + 1);
+  if (below(3) == 0) options.may_renumber_from_ns = 100 * below(operations + 1);
+  if (options.may_forget_from_ns != never_ns && below(2) == 0) {
+    const std::int64_t from_ns = options.may_forget_from_ns + 100 * below(3);
+    options.forks = {{.from_ns = from_ns, .to_ns = from_ns + 100 * below(operations + 1)}};
+  }
+  return options;
+}
+
 Made make(int operations) {
-  Made made;
-  Key key;
+  Made made{.history = {}, .options = drawn_options(operations)};
+  Both keys;
   std::uint64_t versions = 0;
-  if (below(3) == 0) made.may_forget_from_ns = 100 * below(operations + 1);
   for (int i = 0; i < operations; i++) {
     const std::int64_t instant = 100 * (i + 1);
-    if (instant >= made.may_forget_from_ns && below(4) == 0) key.value.reset();
+    const bool in_fork = !made.options.forks.empty() && instant >= made.options.forks[0].from_ns &&
+                         instant <= made.options.forks[0].to_ns;
+    if (keys.forked && !in_fork) keys = {.one = keys.other, .other = {}};
+    const bool at_other = in_fork && below(2) == 0;
+    if (at_other) keys.forked = true;
+    Key& key = at_other ? keys.other : keys.one;
+    if (instant >= made.options.may_forget_from_ns && below(4) == 0) key.value.reset();
+    const bool renumbers = instant >= made.options.may_renumber_from_ns && below(4) == 0;
+    if (renumbers && !at_other) key.version = ++versions;
     Operation one = drawn_operation(key);
     one.client = static_cast<std::uint32_t>(i);
     one.call_ns = instant - below(300);
@@ -143,12 +169,12 @@ class EveryOrder {
  public:
   explicit EveryOrder(const Made& made) : made_(made), done_(made.history.size()) {}
 
-  bool explains() { return goes_on({}, 0, {}); }
+  bool explains() { return goes_on({}, 0, {}, 0); }
 
  private:
   using Told = std::map<std::uint64_t, std::uint64_t>;  // version -> token
 
-  bool goes_on(const Key& key, std::uint64_t versions, const Told& told) {
+  bool goes_on(const Both& keys, std::uint64_t versions, const Told& told, std::int64_t now) {
     bool all = true;
     std::int64_t first_return = never_ns;
     for (std::size_t i = 0; i < done_.size(); i++) {
@@ -159,18 +185,40 @@ class EveryOrder {
     }
     if (all) return true;
     for (std::size_t i = 0; i < done_.size(); i++) {
-      if (done_[i] || made_.history[i].call_ns > first_return) continue;
+      const Operation& one = made_.history[i];
+      if (done_[i] || one.call_ns > first_return) continue;
       done_[i] = true;
-      const bool found = can_be_next(made_.history[i], key, versions, told) ||
-                         (first_return >= made_.may_forget_from_ns &&
-                          can_be_next(made_.history[i], {}, versions, told));
+      const bool found =
+          some_way(one, keys, versions, told, {std::max(now, one.call_ns), first_return});
       done_[i] = false;
       if (found) return true;
     }
     return false;
   }
 
-  bool can_be_next(const Operation& one, Key key, std::uint64_t versions, Told told) {
+  /// `when`: the operation happens in it.
+  bool some_way(const Operation& one, Both keys, std::uint64_t versions, const Told& told,
+                const Span& when) {
+    const auto& forks = made_.options.forks;
+    const bool may_forget = when.to_ns >= made_.options.may_forget_from_ns;
+    if (keys.forked && forks[0].to_ns < when.from_ns) keys = {.one = keys.other, .other = {}};
+    const auto at_one = [&](const Key& key) {
+      return can_be_next(one, {key, keys.other, keys.forked}, false, versions + 1, told, when);
+    };
+    const auto at_other = [&](const Key& key) {
+      return can_be_next(one, {keys.one, key, true}, true, versions + 1, told, when);
+    };
+    if (at_one(keys.one) || (may_forget && at_one({}))) return true;
+    const Key renumbered{keys.one.value, versions + 1};
+    if (when.to_ns >= made_.options.may_renumber_from_ns && at_one(renumbered)) return true;
+    const bool in_fork =
+        !forks.empty() && forks[0].from_ns <= when.to_ns && when.from_ns <= forks[0].to_ns;
+    return in_fork && (at_other(keys.other) || (may_forget && at_other({})));
+  }
+
+  bool can_be_next(const Operation& one, Both keys, bool at_other, std::uint64_t versions,
+                   Told told, const Span& when) {
+    Key& key = at_other ? keys.other : keys.one;
     Operation replay = one;
     if (one.verb == Verb::cas) {  // spelt in versions
       replay.token = 0;
@@ -187,7 +235,7 @@ class EveryOrder {
         if (at->second != one.token) return false;
       }
     }
-    return goes_on(key, versions, told);
+    return goes_on(keys, versions, told, when.from_ns);
   }
 
   const Made& made_;
@@ -195,14 +243,15 @@ class EveryOrder {
 };
 
 std::string shown(const Made& made) {
-  std::string text = "forgets from " + std::to_string(made.may_forget_from_ns) + "\n";
+  std::string text = "forgets from " + std::to_string(made.options.may_forget_from_ns) +
+                     ", renumbers from " + std::to_string(made.options.may_renumber_from_ns) + "\n";
+  for (const Span& fork : made.options.forks)
+    text += "fork " + std::to_string(fork.from_ns) + ".." + std::to_string(fork.to_ns) + "\n";
   for (const Operation& one : made.history) text += to_string(one) + "\n";
   return text;
 }
 
-Verdict verdict_of(const Made& made) {
-  return check(made.history, {.may_forget_from_ns = made.may_forget_from_ns}).verdict;
-}
+Verdict verdict_of(const Made& made) { return check(made.history, made.options).verdict; }
 
 // ---- Properties ---------------------------------------------------------------------------------
 

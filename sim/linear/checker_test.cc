@@ -244,5 +244,42 @@ TEST(Checker, LongHistoryOfFewClientsIsCheap) {
   EXPECT_LT(result.steps, 20'000u);
 }
 
+TEST(Checker, InAForkEachOwnerAnswersForItselfAndTheSecondOneRemains) {
+  const CheckOptions fork{.may_forget_from_ns = 10, .forks = {{.from_ns = 10, .to_ns = 20}}};
+  Lines both;
+  both.set(1, 0, 1, "a").miss(2, 11, 12).set(2, 13, 14, "b").hit(1, 15, 16, "a");
+  EXPECT_FALSE(both.accepted({.may_forget_from_ns = 10}));
+  EXPECT_TRUE(both.accepted(fork));
+  Lines after = both;
+  EXPECT_TRUE(after.hit(1, 21, 22, "b").accepted(fork));
+  after = both;
+  EXPECT_FALSE(after.hit(1, 21, 22, "a").accepted(fork));
+  after = both;
+  EXPECT_TRUE(after.miss(1, 21, 22).accepted(fork));
+  EXPECT_FALSE(after.hit(1, 23, 24, "b").accepted(fork));
+}
+
+TEST(Checker, WhatWasGoneBeforeAForkDoesNotComeBackInIt) {
+  const CheckOptions fork{.may_forget_from_ns = 10, .forks = {{.from_ns = 10, .to_ns = 20}}};
+  EXPECT_FALSE(Lines().set(1, 0, 1, "a").remove(1, 2, 3).hit(2, 11, 12, "a").accepted(fork));
+  EXPECT_FALSE(Lines()
+                   .set(1, 0, 1, "a")
+                   .set(1, 2, 3, "b")
+                   .miss(2, 11, 12)
+                   .hit(2, 13, 14, "a")
+                   .accepted(fork));
+}
+
+TEST(Checker, AValueThatMovesMayGetAnotherToken) {
+  const auto gets = [](std::int64_t at, std::uint64_t token) {
+    return Operation{1, Verb::gets, Outcome::hit, at, at + 1, "a", token};
+  };
+  Lines lines;
+  lines.set(1, 0, 1, "a").add(gets(2, 5));
+  lines.add({1, Verb::cas, Outcome::exists, 12, 13, "b", 5}).add(gets(14, 6));
+  EXPECT_FALSE(lines.accepted());
+  EXPECT_TRUE(lines.accepted({.may_renumber_from_ns = 10}));
+}
+
 }  // namespace
 }  // namespace cacheismo::linear
