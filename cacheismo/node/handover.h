@@ -93,7 +93,7 @@ class Handover final : public PeerReplies {
 
   [[nodiscard]] const HandoverCounters& counters() const { return counters_; }
   /// Something is still to be moved, or removed.
-  [[nodiscard]] bool active() const { return scanning_ || !gifts_.empty(); }
+  [[nodiscard]] bool active() const { return scanning_ || failed_ || !gifts_.empty(); }
   [[nodiscard]] std::optional<std::string> audit() const;
 
  private:

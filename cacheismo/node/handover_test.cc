@@ -247,6 +247,24 @@ TEST_F(HandoverTest, AValueThatCameWhileItsKeyMovedHereIsRefusedAndNotHalfTaken)
   EXPECT_EQ(ask("get " + key + "\r\n"), block(key, std::string(200'000, 'x')));
 }
 
+TEST_F(HandoverTest, WhatANewOwnerDidNotTakeKeepsTheOldOneActive) {
+  fill();
+  const RingView before = wire_.ring(0).view();
+  change(leaving);
+  const RingView next = wire_.ring(0).view();
+  wire_.ring(0).set(before);  // and so it refuses what it is given
+  wire_.advance(1500ms);
+  EXPECT_GT(stat(2, "stats", "curr_items"), 0u);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(stat(2, "stats cluster", "handover_active"), 1u);
+    wire_.advance(100ms);
+  }
+  wire_.ring(0).set(next);
+  wire_.advance(3s);
+  EXPECT_EQ(stat(2, "stats cluster", "handover_active"), 0u);
+  EXPECT_EQ(stat(2, "stats", "curr_items"), 0u);
+}
+
 TEST_F(HandoverTest, ThePastIsClosedInTheEnd) {
   fill();
   change(leaving);
