@@ -160,7 +160,7 @@ Operation KeyClient::draw_operation(std::uint32_t key) {
 void KeyClient::add_part(Asked& asked, std::uint32_t key, const Operation& operation) {
   asked_here_++;
   tally_.asked++;
-  if (!options_.owners.empty() && options_.owners[key] != node_) tally_.foreign[node_]++;
+  if (options_.owners.empty() || options_.owners[key] != node_) tally_.foreign[node_]++;
   asked.parts.push_back({recorder_.begin(key, operation), operation});
 }
 

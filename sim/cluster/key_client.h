@@ -17,7 +17,7 @@
 //  6. After stop() it finishes what is under way and closes; stopped() says when.
 //
 // What it is not: it knows nothing about who owns a key, but counts what it asks of others than
-// those whom its options name.
+// those whom its options name as owners.
 
 #ifndef CACHEISMO_SIM_CLUSTER_KEY_CLIENT_H_
 #define CACHEISMO_SIM_CLUSTER_KEY_CLIENT_H_
@@ -42,7 +42,7 @@ class KeyClient final : private io::StreamEvents, private io::TimerEvents {
   struct Options {
     std::uint32_t number = 0;
     std::vector<io::Address> nodes;                 ///< any of them may be asked for any key
-    std::vector<std::size_t> owners;                ///< [key], of `nodes`; empty: nobody's
+    std::vector<std::size_t> owners;                ///< [key], of `nodes`; empty: not known
     Duration think = std::chrono::milliseconds(2);  ///< mean pause between what goes in one go
     Duration timeout = std::chrono::seconds(1);     ///< of what goes in one go
     Duration connect_timeout = std::chrono::milliseconds(200);
@@ -67,7 +67,7 @@ class KeyClient final : private io::StreamEvents, private io::TimerEvents {
     std::uint64_t timeouts = 0;     ///< connections that were given up
     std::uint64_t lost = 0;         ///< connections that ended under an operation or before one
     std::uint64_t connect_failures = 0;
-    std::vector<std::uint64_t> foreign;  ///< [node]: operations asked there that it does not own
+    std::vector<std::uint64_t> foreign;  ///< [node]: operations asked there that it may not own
   };
 
   KeyClient(SimIo& io, Recorder& recorder, Options options, Prng chance);

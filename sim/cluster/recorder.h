@@ -58,7 +58,8 @@ class Recorder {
   void lost(std::uint32_t key);
 
   [[nodiscard]] const linear::History& history(std::uint32_t key) const { return histories_[key]; }
-  [[nodiscard]] Judgement judge(const linear::CheckOptions& options = {}) const;
+  /// `options`: of each key.
+  [[nodiscard]] Judgement judge(const std::vector<linear::CheckOptions>& options) const;
 
  private:
   const Clockwork& clockwork_;
