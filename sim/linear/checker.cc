@@ -34,7 +34,11 @@ struct Taken {
 class Search {
  public:
   Search(const History& history, const CheckOptions& options)
-      : history_(history), options_(options), timeline_(history), done_(history.size()) {
+      : history_(history),
+        options_(options),
+        register_(options.second_ns, options.expiry_slack_ns),
+        timeline_(history),
+        done_(history.size()) {
     for (const Operation& one : history) known_left_ += is_known(one) ? 1u : 0u;
     find_twins();
   }
@@ -60,7 +64,7 @@ class Search {
   void find_twins();
   [[nodiscard]] std::int64_t earliest_ns(const Choice& choice) const;
   [[nodiscard]] std::uint32_t fork_at(const Choice& choice) const;
-  [[nodiscard]] bool allows(const Choice& choice) const;
+  [[nodiscard]] bool allows(const Copies& copies, const Choice& choice) const;
   [[nodiscard]] Copies prepared(Copies copies, const Choice& choice) const;
   [[nodiscard]] std::optional<Copies> stepped(Copies copies, const Choice& choice);
   [[nodiscard]] bool is_needless(const Choice& choice, const Copies& before, const Copies& next);
@@ -119,17 +123,18 @@ std::uint32_t Search::fork_at(const Choice& choice) const {
 }
 
 /// Whether the choice's way is possible, and not the same as one before it.
-bool Search::allows(const Choice& choice) const {
+bool Search::allows(const Copies& copies, const Choice& choice) const {
   const std::int64_t until_ns = timeline_.first_return_ns();
   const bool may_forget = until_ns >= options_.may_forget_from_ns;
   switch (choice.way) {
     case Way::plain: return true;
-    case Way::forgotten: return may_forget && prepared(copies_, {choice.entry}).one != State{};
-    case Way::renumbered:
-      return until_ns >= options_.may_renumber_from_ns && copies_.one.token != 0;
+    case Way::forgotten: {
+      const State one = prepared(copies, {choice.entry}).one;
+      return one != State{} && (may_forget || until_ns >= one.dies_from_ns);
+    }
+    case Way::renumbered: return until_ns >= options_.may_renumber_from_ns && copies.one.token != 0;
     case Way::other: return fork_at(choice) != 0;
-    case Way::other_forgotten:
-      return may_forget && copies_.other != State{} && fork_at(choice) != 0;
+    case Way::other_forgotten: return may_forget && copies.other != State{} && fork_at(choice) != 0;
   }
   return false;
 }
@@ -137,7 +142,7 @@ bool Search::allows(const Choice& choice) const {
 bool Search::advance(Choice& choice) const {
   while (choice.way != Way::other_forgotten) {
     choice.way = static_cast<Way>(static_cast<int>(choice.way) + 1);
-    if (allows(choice)) return true;
+    if (allows(copies_, choice)) return true;
   }
   choice.way = Way::plain;
   choice.entry = timeline_.after(choice.entry);
@@ -149,6 +154,9 @@ Copies Search::prepared(Copies copies, const Choice& choice) const {
   const bool ended =
       copies.fork != 0 && options_.forks[copies.fork - 1].to_ns < earliest_ns(choice);
   if (ended) copies = {.one = copies.other, .other = {}};
+  for (State* state : {&copies.one, &copies.other}) {
+    if (state->dies_by_ns < earliest_ns(choice)) *state = {};
+  }
   switch (choice.way) {
     case Way::plain: break;
     case Way::forgotten: copies.one = {}; break;
@@ -180,7 +188,7 @@ void Search::find_twins() {
        entry = timeline_.after(entry)) {
     const std::uint32_t index = timeline_.operation(entry);
     const Operation& one = history_[index];
-    if (is_known(one) || !timeline_.is_call(entry)) continue;
+    if (is_known(one) || !timeline_.is_call(entry) || one.seconds != 0) continue;
     const auto [at, is_first] =
         last.try_emplace({one.verb, one.value, one.token, one.number}, index);
     if (!is_first) twins_[index] = std::exchange(at->second, index);
@@ -210,7 +218,7 @@ bool Search::is_needless(const Choice& choice, const Copies& before, const Copie
     if (twins_[operation] != no_twin && !done_.has(twins_[operation])) return true;
   }
   const std::optional<Copies> without = without_last_unknown();
-  if (!without) return false;
+  if (!without || !allows(*without, choice)) return false;
   return stepped(prepared(*without, choice), choice) == next;
 }
 

@@ -24,15 +24,45 @@ namespace {
 struct Key {
   std::optional<std::string> value;
   std::uint64_t version = 0;  ///< of the write; what gets tells
+  Span death = {.from_ns = never_ns, .to_ns = never_ns};
 };
+
+constexpr std::int64_t second_ns = 500;
 
 std::uint64_t number_in(const std::string& text) { return std::stoull(text); }
 bool is_number(const std::string& text) { return text.find_first_not_of("0123456789") > 99; }
 
-/// Executes and fills in what the client is told.
-void execute(Key& key, Operation& one, std::uint64_t& versions) {
-  const auto write = [&](const std::string& value) { key = {value, ++versions}; };
+void add(Key& key, Operation& one, std::uint64_t& versions) {
+  if (!key.value && one.verb == Verb::count) key = {.value = "0"};
+  if (!key.value) {
+    one.outcome = Outcome::not_found;
+  } else if (!is_number(*key.value)) {
+    one.outcome = Outcome::not_a_number;
+  } else {
+    one.outcome = Outcome::number;
+    one.result = number_in(*key.value) + one.number;
+    key.value = std::to_string(one.result);
+    key.version = ++versions;
+  }
+}
+
+/// Executes and fills in what the client is told; `told`: it is.
+void execute(Key& key, Operation& one, std::uint64_t& versions, bool told = true) {
+  const auto live = [&] {
+    key.death = {.from_ns = never_ns, .to_ns = never_ns};
+    if (one.seconds == 0) return;
+    key.death.from_ns = one.call_ns + (one.seconds - 1) * second_ns;
+    if (told) key.death.to_ns = one.return_ns + one.seconds * second_ns;
+  };
+  const auto write = [&](const std::string& value) {
+    key.value = value;
+    key.version = ++versions;
+    live();
+  };
   switch (one.verb) {
+    case Verb::gat:
+      if (key.value) live();
+      [[fallthrough]];
     case Verb::get:
     case Verb::gets:
       one.outcome = key.value ? Outcome::hit : Outcome::miss;
@@ -50,21 +80,14 @@ void execute(Key& key, Operation& one, std::uint64_t& versions) {
       return;
     case Verb::remove:
       one.outcome = key.value ? Outcome::deleted : Outcome::not_found;
-      key.value.reset();
+      key = {};
+      return;
+    case Verb::touch:
+      one.outcome = key.value ? Outcome::touched : Outcome::not_found;
+      if (key.value) live();
       return;
     case Verb::count:
-    case Verb::incr:
-      if (!key.value && one.verb == Verb::count) key.value = "0";
-      if (!key.value) {
-        one.outcome = Outcome::not_found;
-      } else if (!is_number(*key.value)) {
-        one.outcome = Outcome::not_a_number;
-      } else {
-        one.outcome = Outcome::number;
-        one.result = number_in(*key.value) + one.number;
-        write(std::to_string(one.result));
-      }
-      return;
+    case Verb::incr: return add(key, one, versions);
     case Verb::cas:
       if (!key.value) {
         one.outcome = Outcome::not_found;
@@ -75,7 +98,8 @@ void execute(Key& key, Operation& one, std::uint64_t& versions) {
         write(one.value);
       }
       return;
-    case Verb::forget: one.outcome = Outcome::forgotten; key.value.reset();
+    case Verb::flush:
+    case Verb::forget: one.outcome = Outcome::forgotten; key = {};
   }
 }
 
@@ -101,8 +125,9 @@ Operation drawn_operation(const Key& key) {
   constexpr int forget = static_cast<int>(Verb::forget);
   one.verb = static_cast<Verb>(below(20) == 0 ? forget : below(forget));
   if (writes_value(one.verb)) one.value = values[below(4)];
+  if (sets_seconds(one.verb)) one.seconds = static_cast<std::uint32_t>(below(3));
   if (one.verb == Verb::incr || one.verb == Verb::count)
-    one.number = static_cast<std::uint64_t>(1 + below(2));
+    one.number = 1 + static_cast<std::uint64_t>(below(2));
   // Tokens are those that could have been told.
   if (one.verb == Verb::cas) {
     one.token = key.version - std::min(key.version, static_cast<std::uint64_t>(below(2)));
@@ -125,7 +150,7 @@ void drop_untold_tokens(History& history) {
 }
 
 CheckOptions drawn_options(int operations) {
-  CheckOptions options;
+  CheckOptions options{.second_ns = second_ns};
   if (below(3) == 0) options.may_forget_from_ns = 100 * below(operations + 1);
   if (below(3) == 0) options.may_renumber_from_ns = 100 * below(operations + 1);
   if (options.may_forget_from_ns != never_ns && below(2) == 0) {
@@ -139,15 +164,23 @@ Made make(int operations) {
   Made made{.history = {}, .options = drawn_options(operations)};
   Both keys;
   std::uint64_t versions = 0;
+  std::int64_t dies_at[2] = {never_ns, never_ns};  // of the key at each owner, at the latest
   for (int i = 0; i < operations; i++) {
     const std::int64_t instant = 100 * (i + 1);
     const bool in_fork = !made.options.forks.empty() && instant >= made.options.forks[0].from_ns &&
                          instant <= made.options.forks[0].to_ns;
-    if (keys.forked && !in_fork) keys = {.one = keys.other, .other = {}};
+    if (keys.forked && !in_fork) {
+      keys = {.one = keys.other, .other = {}};
+      dies_at[0] = dies_at[1];
+      dies_at[1] = never_ns;
+    }
     const bool at_other = in_fork && below(2) == 0;
     if (at_other) keys.forked = true;
     Key& key = at_other ? keys.other : keys.one;
-    if (instant >= made.options.may_forget_from_ns && below(4) == 0) key.value.reset();
+    if (instant >= made.options.may_forget_from_ns && below(4) == 0) key = {};
+    // It dies by the end of its seconds, at some instant of the last of them.
+    const bool dying = key.death.from_ns <= instant && below(3) == 0;
+    if (dying || dies_at[at_other ? 1 : 0] <= instant) key = {};
     const bool renumbers = instant >= made.options.may_renumber_from_ns && below(4) == 0;
     if (renumbers && !at_other) key.version = ++versions;
     Operation one = drawn_operation(key);
@@ -155,7 +188,11 @@ Made make(int operations) {
     one.call_ns = instant - below(300);
     one.return_ns = instant + below(300);
     const int fate = below(8);
-    if (fate != 0) execute(key, one, versions);
+    const Key before = key;
+    if (fate != 0) execute(key, one, versions, fate != 1);
+    const bool lives_anew = sets_seconds(one.verb) && one.seconds != 0;
+    if (fate != 0 && (key.version != before.version || key.death.from_ns != before.death.from_ns))
+      dies_at[at_other ? 1 : 0] = lives_anew ? instant + one.seconds * second_ns : never_ns;
     if (fate <= 1) one.outcome = Outcome::unknown;
     made.history.push_back(one);
   }
@@ -202,14 +239,19 @@ class EveryOrder {
     const auto& forks = made_.options.forks;
     const bool may_forget = when.to_ns >= made_.options.may_forget_from_ns;
     if (keys.forked && forks[0].to_ns < when.from_ns) keys = {.one = keys.other, .other = {}};
+    for (Key* key : {&keys.one, &keys.other}) {
+      if (key->death.to_ns < when.from_ns) *key = {};
+    }
+    const bool may_die = when.to_ns >= keys.one.death.from_ns;
     const auto at_one = [&](const Key& key) {
       return can_be_next(one, {key, keys.other, keys.forked}, false, versions + 1, told, when);
     };
     const auto at_other = [&](const Key& key) {
       return can_be_next(one, {keys.one, key, true}, true, versions + 1, told, when);
     };
-    if (at_one(keys.one) || (may_forget && at_one({}))) return true;
-    const Key renumbered{keys.one.value, versions + 1};
+    if (at_one(keys.one) || ((may_forget || may_die) && at_one({}))) return true;
+    Key renumbered = keys.one;
+    renumbered.version = versions + 1;
     if (when.to_ns >= made_.options.may_renumber_from_ns && at_one(renumbered)) return true;
     const bool in_fork =
         !forks.empty() && forks[0].from_ns <= when.to_ns && when.from_ns <= forks[0].to_ns;
@@ -226,7 +268,7 @@ class EveryOrder {
       if (at != told.end() && at->second == one.token) replay.token = key.version;
       if (!key.value) replay.token = 0;
     }
-    execute(key, replay, versions);
+    execute(key, replay, versions, one.outcome != Outcome::unknown);
     if (one.outcome != Outcome::unknown) {
       if (replay.outcome != one.outcome || replay.result != one.result) return false;
       if (one.outcome == Outcome::hit && replay.value != one.value) return false;
@@ -269,7 +311,7 @@ TEST(CheckerProperty, AgreesWithASearchThroughEveryOrder) {
     Made made = make(*rc::gen::inRange(1, 8));
     Operation& changed =
         made.history[static_cast<std::size_t>(below(static_cast<int>(made.history.size())))];
-    const Outcome outcome = static_cast<Outcome>(below(11));
+    const Outcome outcome = static_cast<Outcome>(below(12));
     if (fits(changed.verb, outcome)) changed.outcome = outcome;
     if (changed.outcome == Outcome::hit) changed.value = below(2) == 0 ? "a" : "7";
     if (changed.verb == Verb::gets) changed.token = static_cast<std::uint64_t>(1 + below(3));

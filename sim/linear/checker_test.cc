@@ -281,5 +281,18 @@ TEST(Checker, AValueThatMovesMayGetAnotherToken) {
   EXPECT_TRUE(lines.accepted({.may_renumber_from_ns = 10}));
 }
 
+TEST(Checker, AValueIsGoneBehindItsSecondsAndMayBeInTheLast) {
+  const CheckOptions options{.second_ns = 100};
+  Lines lines;
+  lines.add({1, Verb::set, Outcome::stored, 0, 10, "a", 0, 0, 0, 2}).hit(1, 20, 30, "a");
+  Lines early = lines;
+  EXPECT_FALSE(early.miss(1, 90, 95).accepted(options));
+  Lines late = lines;
+  EXPECT_TRUE(late.hit(1, 150, 160, "a").miss(1, 165, 170).accepted(options));
+  EXPECT_FALSE(late.hit(1, 175, 180, "a").accepted(options));
+  EXPECT_FALSE(lines.hit(1, 215, 220, "a").accepted(options));
+  EXPECT_TRUE(lines.accepted({.second_ns = 100, .expiry_slack_ns = 10}));
+}
+
 }  // namespace
 }  // namespace cacheismo::linear

@@ -33,6 +33,8 @@ inline void append(std::string& out, const Copies& copies) {
   for (const State& state : {copies.one, copies.other}) {
     append(out, state.value);
     append(out, state.token);
+    append(out, static_cast<std::uint64_t>(state.dies_from_ns));
+    append(out, static_cast<std::uint64_t>(state.dies_by_ns));
   }
   append(out, copies.fork);
 }
