@@ -247,6 +247,29 @@ TEST_F(HandoverTest, AValueThatCameWhileItsKeyMovedHereIsRefusedAndNotHalfTaken)
   EXPECT_EQ(ask("get " + key + "\r\n"), block(key, std::string(200'000, 'x')));
 }
 
+TEST_F(HandoverTest, AFlushReachesWhatALeavingNodeHasNotGivenYet) {
+  const RingView with_third = wire_.ring(0).view();
+  change_now(leaving);
+  const cluster::Ring ring = *cluster::Ring::make(wire_.ring(0).view().spec);
+  int n = 0;
+  std::string key = key_of(2, n, with_third);  // and of n2 without n3
+  while (ring.owner(key) != 1) key = key_of(2, ++n, with_third);
+  change_now(active);
+  ask(set(key, "old"));
+  const RingView before = wire_.ring(0).view();
+  change(leaving);
+  const RingView next = wire_.ring(0).view();
+  wire_.ring(1).set(before);  // so that what is n2's now is not taken yet
+  wire_.advance(1100ms);
+  client_.write("flush_all\r\n");
+  wire_.advance(100ms);
+  EXPECT_EQ(client_.take(), "OK\r\n");
+  EXPECT_EQ(stat(2, "stats", "curr_items"), 0u);
+  wire_.ring(1).set(next);
+  wire_.advance(5s);
+  EXPECT_EQ(ask("get " + key + "\r\n"), "END\r\n");
+}
+
 TEST_F(HandoverTest, WhatANewOwnerDidNotTakeKeepsTheOldOneActive) {
   fill();
   const RingView before = wire_.ring(0).view();

@@ -114,7 +114,7 @@ void Routing::order_all(ReplyQueue& replies, std::uint32_t connection, Bytes key
                         std::uint32_t group, bool silent) {
   for (std::uint32_t member = 0; member < addresses_.size(); ++member) {
     if (self() && member == *self()) continue;
-    if (ring().members()[member].state != cluster::MemberState::active) continue;
+    if (ring().members()[member].state == cluster::MemberState::joining) continue;
     OwedReply reply;
     reply.group = group;
     cluster::ForwardOptions how = options();

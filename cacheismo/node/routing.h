@@ -124,8 +124,8 @@ class Routing final : public PeerReplies {
                const proto::Command& command, Bytes data);
   void forward_get(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member, Bytes key,
                    const cluster::ForwardGet& how, std::uint32_t group);
-  /// Asks every other active member for `key`. Only errors are replies of the group; with `silent`
-  /// not even they.
+  /// Asks every other member that has or had keys for `key`. Only errors are replies of the group;
+  /// with `silent` not even they.
   void order_all(ReplyQueue& replies, std::uint32_t connection, Bytes key, std::uint32_t group,
                  bool silent);
   /// Has the owner forget what a storage command names: its value could not be taken.
