@@ -149,6 +149,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Bug{Sabotage::swallow_send, "deadline:"},
                     Bug{Sabotage::slow_clock, "deadline:", "black_hole_per_million=300000 reset",
                         std::chrono::seconds(4)},
+                    Bug{Sabotage::slow_clock, "history:"}, Bug{Sabotage::late_flush, "history:"},
                     Bug{Sabotage::resurrect, "history:", "rings"},
                     Bug{Sabotage::write_unowned, "owner:", "rings"},
                     Bug{Sabotage::write_unowned, "history:", "rings"},

@@ -156,6 +156,18 @@ bool PeerSabotage::lose_moved(std::string& bytes) {
   return false;
 }
 
+bool PeerSabotage::late_flush(std::string& bytes) {
+  constexpr Bytes order = "cluster:flush:";
+  bool changed = false;
+  for (std::size_t at = bytes.find(order); at != npos; at = bytes.find(order, at + 1)) {
+    const bool is_answer = at > 0 && bytes[at - 1] == 'k';
+    if (at + order.size() == bytes.size()) continue;
+    bytes[at + order.size()] = is_answer ? '0' : '9';
+    changed = true;
+  }
+  return changed;
+}
+
 bool PeerSabotage::refuse_gifts(std::string& bytes) {
   constexpr Bytes key = " kcluster:give:";
   bool changed = false;

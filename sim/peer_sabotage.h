@@ -34,6 +34,8 @@ class PeerSabotage {
   [[nodiscard]] static bool forget_epoch(std::string& bytes);
   /// A node that is asked for what it had says that it had nothing.
   [[nodiscard]] static bool lose_moved(std::string& bytes);
+  /// A node is told to flush in 9 seconds, and the answer says that it has.
+  [[nodiscard]] static bool late_flush(std::string& bytes);
   /// What is given is answered with an error.
   [[nodiscard]] static bool refuse_gifts(std::string& bytes);
 

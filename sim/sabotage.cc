@@ -17,7 +17,7 @@ constexpr const char* names[] = {
     "swallow_send", "lose_completion", "corrupt_request", "stop_accepting", "leak_stream",
     "slow_clock",   "run_twice",       "lose_change",     "swap_values",    "ask_twice",
     "stale_value",  "odd_ring",        "odd_ring_hop",    "resurrect",      "write_unowned",
-    "lose_moved",   "refuse_gifts"};
+    "lose_moved",   "refuse_gifts",    "late_flush"};
 static_assert(sizeof(names) / sizeof(names[0]) == sabotages_count);
 
 constexpr std::uint64_t rarity = 200;     // one operation in so many is sabotaged
@@ -177,6 +177,8 @@ bool SabotagedIo::spoil(std::string& bytes) {
     return PeerSabotage::forget_epoch(bytes);
   } else if (sabotage_ == Sabotage::lose_moved) {
     return PeerSabotage::lose_moved(bytes);
+  } else if (sabotage_ == Sabotage::late_flush) {
+    return PeerSabotage::late_flush(bytes);
   } else if (sabotage_ == Sabotage::refuse_gifts) {
     return PeerSabotage::refuse_gifts(bytes);
   } else {

@@ -44,9 +44,10 @@ enum class Sabotage : std::uint8_t {
   write_unowned,  ///< a node executes what is sent to it, whoever owns the key
   lose_moved,     ///< an old owner says of a value that it has not
   refuse_gifts,   ///< a new owner takes no value
+  late_flush,     ///< nodes that are told to flush do so later than they say
 };
 
-inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::refuse_gifts) + 1;
+inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::late_flush) + 1;
 /// Those from here on need several nodes.
 inline constexpr std::size_t first_cluster_sabotage =
     static_cast<std::size_t>(Sabotage::swap_values);

@@ -19,8 +19,11 @@ constexpr Duration recovering = limits::peer_pause_max + std::chrono::millisecon
 constexpr Duration answering = std::chrono::seconds(5);
 // A ring is the latest for nodes, then gifts that were refused are given once more.
 constexpr Duration moving = std::chrono::milliseconds(2500);
+// Two seconds, and one for each move: nodes asked one after the other agree on what is immortal.
+constexpr Duration dying = std::chrono::seconds(9);
 // A past is closed a minute after the change, ten seconds after the last gift (node/handover.h).
 constexpr Duration closing = std::chrono::seconds(75);
+constexpr Duration tick = std::chrono::milliseconds(20);  // of clocks that drift, and of turns
 constexpr Duration publishing = std::chrono::milliseconds(300);  // after the last fault
 
 constexpr std::uint64_t ring_chance = 1u << 20;  // no client's number
@@ -194,16 +197,27 @@ void Cluster::run_until(Duration time) {
   }
 }
 
+/// Whether a node has evicted something, or may have and has forgotten it.
+bool Cluster::has_evicted() const {
+  std::uint64_t refused = 0;
+  for (const auto& client : clients_) refused += client->tally().no_memory;
+  return seen_.evictions > 0 || refused > 0 || world_.marks().count(Mark::crashed) > 0 ||
+         seen_.items == 0;
+}
+
 /// What may have become of each key.
 std::vector<linear::CheckOptions> Cluster::allowances() const {
   // Whatever was not touched since then is taken for a leftover by a node that forgets a ring.
   constexpr std::uint64_t first_forgetting = cluster::RingHistory::past_max + 2;
   std::int64_t forgetting_ns = linear::never_ns;
   if (rings_.epoch() >= first_forgetting) forgetting_ns = rings_.published_ns(first_forgetting);
+  constexpr std::int64_t second_ns = 1'000'000'000;
+  const bool evicted = options_.evicts && has_evicted();
   std::vector<linear::CheckOptions> all(moves_.size());
   for (std::uint32_t key = 0; key < moves_.size(); key++) {
     linear::CheckOptions& one = all[key];
-    one.may_forget_from_ns = forgetting_ns;
+    one.may_forget_from_ns = evicted ? 0 : forgetting_ns;
+    one.expiry_slack_ns = tick.count() + static_cast<std::int64_t>(moves_[key].size()) * second_ns;
     if (moves_[key].empty()) continue;
     one.may_renumber_from_ns = rings_.published_ns(moves_[key].front());
     const bool may_lose = options_.moves_lose || !options_.orderly_changes;
@@ -256,7 +270,13 @@ void Cluster::finish() {
   audit();
   if (violations_.empty() && members_.size() > 1) inspect();
   stop_nodes();
-  judgement_ = recorder_.judge(allowances());
+  const std::vector<linear::CheckOptions> allowed = allowances();
+  for (std::uint32_t key = 0; key < moves_.size(); key++) {
+    const std::int64_t moved_ns =
+        moves_[key].empty() ? linear::never_ns : rings_.published_ns(moves_[key].front());
+    recorder_.doubt_flushes(key, moved_ns, allowed[key].may_forget_from_ns);
+  }
+  judgement_ = recorder_.judge(allowed);
   for (const std::string& text : judgement_.failures) violation(text);
 }
 
@@ -288,6 +308,7 @@ void Cluster::inspect() {
   if (rings_.heard_by_all_ns(rings_.epoch()) == linear::never_ns)
     return violation("healed: a node has not taken the latest ring");
   if (rings_.epoch() > 1) run_until(world_.now() + moving);
+  if (options_.client.mortal) run_until(world_.now() + dying);
   Inspection inspection(world_, *inspector_, recorder_, inspection_options());
   inspection.run(false);
   if (rings_.epoch() > 1 && inspection.violations().empty()) {

@@ -12,7 +12,8 @@
 //     does: it puts the next ring where each node can read it, and sends signals.
 //  4. The crash of its owner is the only loss of a key that has always had the same one. A key that
 //     has moved gets other CAS values. `moves_lose`: from its first move on it may be lost, and
-//     while nodes have different rings it may have two owners (linear/checker.h).
+//     while nodes have different rings it may have two owners (linear/checker.h). Each move may
+//     make it live a second more or less, and a flush may miss it.
 //  5. finish() lets the world heal and drain, and says what is wrong: a client that does not come
 //     to its end, an audit, a stream that is left, what the inspection found, a history that no
 //     order explains.
@@ -64,6 +65,7 @@ struct ClusterOptions {
   std::optional<std::vector<lua::Script>> scripts = std::nullopt;
   /// number, nodes and owners are set by the cluster; of several nodes also calm_from_ns.
   KeyClient::Options client = {};
+  bool evicts = false;  ///< nodes have little memory: what says so explains that any key is gone
   bool moves_lose = false;      ///< what is under way between nodes may be lost: faults are on
   bool orderly_changes = true;  ///< RingChanges::Options::orderly
   Sabotage sabotage = Sabotage::none;  ///< needs a plan without crashes
@@ -148,6 +150,7 @@ class Cluster final : private HostFaults {
   void change_ring();
   void deliver(const RingChanges::Delivery& delivery);
   [[nodiscard]] std::size_t owner(std::uint32_t key) const;
+  [[nodiscard]] bool has_evicted() const;
   [[nodiscard]] std::vector<linear::CheckOptions> allowances() const;
   [[nodiscard]] Inspection::Options inspection_options() const;
   void inspect();

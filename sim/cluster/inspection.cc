@@ -151,6 +151,9 @@ void Inspection::look_at_counters(std::size_t node, RawConnection& connection) {
     violation(node, "hops: was asked by a node for what is not its own, by a ring that all have");
   }
   look_at_handover(node, text);
+  const std::string all = ask(connection, "stats\r\n", end_line);
+  seen_.evictions += stat(all, "evictions");
+  seen_.expired += stat(all, "get_expired") + stat(all, "expired_unfetched");
 }
 
 void Inspection::look_at_handover(std::size_t node, const std::string& text) {

@@ -49,7 +49,9 @@ class Inspection {
     std::uint64_t forwarded = 0;
     std::uint64_t answered = 0;
     std::uint64_t failed = 0;
-    std::uint64_t foreign = 0;   ///< what forwarded may come to
+    std::uint64_t foreign = 0;  ///< what forwarded may come to
+    std::uint64_t evictions = 0;
+    std::uint64_t expired = 0;
     std::uint64_t taken = 0;     ///< keys that a new owner asked for
     std::uint64_t received = 0;  ///< items that were given to a new owner
     std::uint64_t received_late = 0;
