@@ -23,6 +23,50 @@ bool may_stand_still(const FaultPlan& plan) {
          plan.slow_factor_max > 0;
 }
 
+/// Whether what one node asks of another may fail.
+bool may_fail(const FaultPlan& plan) {
+  return may_stand_still(plan) || plan.reset_every_ns > 0 || plan.refuse_per_million > 0 ||
+         plan.black_hole_per_million > 0 || plan.accept_reset_per_million > 0 ||
+         plan.crash_every_ns > 0;
+}
+
+/// Changes of the ring as they are when all goes well, but for streams that are cut and clocks.
+void spare(FaultPlan& plan) {
+  FaultPlan spared = calm_plan();
+  spared.cuts = plan.cuts;
+  spared.buffer_bytes = plan.buffer_bytes;
+  spared.wall_jump_every_ns = plan.wall_jump_every_ns;
+  spared.wall_jump_ns_max = plan.wall_jump_ns_max;
+  spared.drift_ppm_max = plan.drift_ppm_max;
+  spared.shuffle_ties = plan.shuffle_ties;
+  spared.ring_every_ns = plan.ring_every_ns;
+  spared.ring_spread_ns_max = plan.ring_spread_ns_max;
+  spared.until_ns = plan.until_ns;
+  plan = spared;
+}
+
+void draw_changes(const ScenarioOptions& options, ClusterOptions& cluster) {
+  Prng chance = Prng(options.seed).derive(201);
+  if (options.nodes == 1) cluster.plan.ring_every_ns = 0;
+  if (cluster.plan.ring_every_ns == 0) return;
+  if (!options.plan && chance.chance(1, 3)) spare(cluster.plan);
+  cluster.moves_lose = may_fail(cluster.plan);
+  cluster.orderly_changes = !cluster.moves_lose && chance.chance(2, 3);
+}
+
+/// How values end without anybody's delete.
+void draw_ends(const ScenarioOptions& options, ClusterOptions& cluster) {
+  Prng chance = Prng(options.seed).derive(203);
+  cluster.client.mortal = chance.chance(1, 2);
+  if (chance.chance(1, 3)) cluster.client.flush_one_in = 500;
+  if (!chance.chance(1, 5)) return;
+  cluster.evicts = cluster.client.short_of_memory = true;
+  cluster.config.memory_bytes = 1 * MiB;
+  cluster.keys = static_cast<std::uint32_t>(chance.between(24, 40));
+  cluster.client.value_bytes_max = 300'000;
+  cluster.client.long_one_in = 2;
+}
+
 ClusterOptions draw(const ScenarioOptions& options) {
   Prng chance = Prng(options.seed).derive(200);
   ClusterOptions cluster;
@@ -30,6 +74,7 @@ ClusterOptions draw(const ScenarioOptions& options) {
   cluster.nodes = options.nodes;
   cluster.clients = options.clients;
   cluster.plan = plan_of(options);
+  draw_changes(options, cluster);
   cluster.sabotage = is_in_scripts(options.sabotage) ? Sabotage::none : options.sabotage;
   cluster.journal = options.journal;
   cluster.hashing = static_cast<cluster::Hashing>(chance.below(3));
@@ -56,6 +101,7 @@ ClusterOptions draw(const ScenarioOptions& options) {
   constexpr std::uint64_t value_bytes[] = {0, 0, 20'000, 100'000};  // bulk begins at 64 KiB
   client.value_bytes_max = value_bytes[chance.below(4)];
   client.operations_per_connection = chance.between(3, 100);
+  draw_ends(options, cluster);
   if (chance.chance(1, 4)) {
     client.timeout = impatience;
   } else {
@@ -77,6 +123,9 @@ void count_clients(const Cluster& cluster, bool with_calls, Report& report) {
     sum.answered += one.answered;
     sum.multi_gets += one.multi_gets;
     sum.errors += one.errors;
+    sum.mortal += one.mortal;
+    sum.flushes += one.flushes;
+    sum.no_memory += one.no_memory;
     sum.withdrawn += one.withdrawn;
     sum.calls += one.calls;
     sum.call_errors += one.call_errors;
@@ -89,6 +138,9 @@ void count_clients(const Cluster& cluster, bool with_calls, Report& report) {
   count(report, "multi_gets", sum.multi_gets);
   count(report, "errors", sum.errors);
   count(report, "certain_errors", sum.withdrawn);
+  count(report, "with_seconds", sum.mortal);
+  count(report, "flushes", sum.flushes);
+  count(report, "no_memory", sum.no_memory);
   count(report, "timeouts", sum.timeouts);
   count(report, "connections_lost", sum.lost);
   count(report, "connect_failures", sum.connect_failures);
@@ -100,6 +152,23 @@ void count_clients(const Cluster& cluster, bool with_calls, Report& report) {
     report.node += "\na call was answered: " + client->call_error();
     break;
   }
+}
+
+std::string described(const ClusterOptions& drawn) {
+  const bool changes = drawn.plan.ring_every_ns > 0;
+  std::string text = "nodes=" + std::to_string(drawn.nodes) +
+                     " hashing=" + std::string(cluster::to_string(drawn.hashing));
+  const auto timeout_ms = drawn.config.cluster.timeout / std::chrono::milliseconds(1);
+  text += " timeout_ms=" + std::to_string(timeout_ms) + " keys=" + std::to_string(drawn.keys) +
+          " objects=" + std::to_string(drawn.objects) + " ring_changes=";
+  text += !changes                ? "none"
+          : drawn.orderly_changes ? "orderly"
+          : drawn.moves_lose      ? "lossy"
+                                  : "hasty";
+  if (drawn.client.mortal) text += " mortal";
+  if (drawn.client.flush_one_in > 0) text += " flushed";
+  if (drawn.evicts) text += " evicting";
+  return text;
 }
 
 }  // namespace
@@ -115,10 +184,7 @@ Report run_cluster_scenario(const ScenarioOptions& options) {
   Report report;
   report.seed = options.seed;
   report.plan = drawn.plan;
-  report.node = "nodes=" + std::to_string(drawn.nodes) +
-                " hashing=" + std::string(cluster::to_string(drawn.hashing)) + " timeout_ms=" +
-                std::to_string(drawn.config.cluster.timeout / std::chrono::milliseconds(1)) +
-                " keys=" + std::to_string(drawn.keys) + " objects=" + std::to_string(drawn.objects);
+  report.node = described(drawn);
   report.violations = cluster.violations();
   report.tallies.resize(tallies_count);
   count(report, "judged", cluster.judgement().operations);
@@ -127,6 +193,15 @@ Report run_cluster_scenario(const ScenarioOptions& options) {
   count(report, "forwarded", cluster.seen().forwarded);
   count(report, "foreign", cluster.seen().foreign);
   count(report, "items", cluster.seen().items);
+  count(report, "evictions", cluster.seen().evictions);
+  count(report, "expired", cluster.seen().expired);
+  count(report, "ring_changes", cluster.rings().epoch() - 1);
+  count(report, "moved_keys", cluster.moved());
+  count(report, "handed_over", cluster.seen().received);
+  count(report, "handed_over_late", cluster.seen().received_late);
+  count(report, "asked_for", cluster.seen().taken);
+  count(report, "refused_as_anothers", cluster.seen().wrong_owner);
+  count(report, "owners_judged", cluster.owner_watch().judged());
   count_clients(cluster, !options.own.calls.empty(), report);
   std::vector<std::uint64_t> counts;
   for (const Report::Counted& counted : report.cluster) counts.push_back(counted.count);

@@ -1,5 +1,5 @@
-// ClusterScenario: one run: several nodes with one ring, clients, faults for a while, then calm,
-// then the end.
+// ClusterScenario: one run: several nodes with one ring, which may change, clients, faults for a
+// while, then calm, then the end.
 //
 //   0 ....... until: faults ...... + 2.5 s: calm ...... length ...... inspected, stopped, judged
 //   everybody talks; things break  | nothing may fail any more
@@ -10,8 +10,10 @@
 //     client may wait longer than that; else, and from a second after the faults on, never.
 //  3. calm: nothing fails when everything has had time to heal.
 //  4. history: of each key, objects too, by one register (sim/linear); a crash of its owner is the
-//     only loss, and an error that does not say "unknown" is believed.
-//  5. healed, agreement, placement, hops: what the inspection sees at the end
+//     only loss, and an error that does not say "unknown" is believed. What else may become of a
+//     key that moves: sim/cluster/cluster.h.
+//  5. owner: what nodes answer each other (sim/cluster/owner_watch.h).
+//  6. healed, agreement, placement, hops, drained: what the inspection sees at the end
 //     (sim/cluster/inspection.h).
 
 #ifndef CACHEISMO_SIM_CLUSTER_SCENARIO_H_

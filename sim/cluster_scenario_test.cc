@@ -106,7 +106,7 @@ TEST(ClusterScenario, AFailingRunShrinksToFewerNodes) {
 struct Bug {
   Sabotage sabotage;
   const char* oracle;       ///< that must object
-  const char* faults = "";  ///< without which the bug does nothing
+  const char* faults = "";  ///< without which the bug does nothing; they end in the middle
   Duration length = std::chrono::seconds(2);
 };
 
@@ -125,6 +125,8 @@ TEST_P(PlantedClusterBug, IsCaughtByTheOracleThatIsThereForIt) {
     options.plan->until_ns = 1;
     options.plan->black_hole_per_million = faults->black_hole_per_million;
     options.plan->reset_every_ns = faults->reset_every_ns;
+    options.plan->ring_every_ns = faults->ring_every_ns;
+    options.plan->ring_spread_ns_max = faults->ring_spread_ns_max;
     if (*GetParam().faults != 0) options.plan->until_ns = 0;  // in the first half
     options.nodes = 3;
     const Report report = run_scenario(options);
@@ -146,7 +148,13 @@ INSTANTIATE_TEST_SUITE_P(
                     Bug{Sabotage::odd_ring_hop, "hops:"}, Bug{Sabotage::drop_byte, "replies:"},
                     Bug{Sabotage::swallow_send, "deadline:"},
                     Bug{Sabotage::slow_clock, "deadline:", "black_hole_per_million=300000 reset",
-                        std::chrono::seconds(4)}),
+                        std::chrono::seconds(4)},
+                    Bug{Sabotage::slow_clock, "history:"}, Bug{Sabotage::late_flush, "history:"},
+                    Bug{Sabotage::resurrect, "history:", "rings"},
+                    Bug{Sabotage::write_unowned, "owner:", "rings"},
+                    Bug{Sabotage::write_unowned, "history:", "rings"},
+                    Bug{Sabotage::lose_moved, "history:", "rings"},
+                    Bug{Sabotage::refuse_gifts, "drained:", "rings"}),
     [](const auto& bug) {
       const std::string oracle = bug.param.oracle;
       return to_string(bug.param.sabotage) + ("_" + oracle.substr(0, oracle.size() - 1));

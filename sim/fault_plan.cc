@@ -36,6 +36,8 @@ constexpr Field fields[] = {
     {"callback_ns", &FaultPlan::callback_ns},
     {"byte_ps", &FaultPlan::byte_ps},
     {"slow_factor_max", &FaultPlan::slow_factor_max},
+    {"ring_every_ns", &FaultPlan::ring_every_ns},
+    {"ring_spread_ns_max", &FaultPlan::ring_spread_ns_max},
     {"shuffle_ties", &FaultPlan::shuffle_ties},
     {"until_ns", &FaultPlan::until_ns},
 };
@@ -75,6 +77,8 @@ constexpr FaultClass classes[] = {
      [](FaultPlan& p) { p.crash_every_ns = 1000 * ms, p.down_ns_max = 200 * ms; }},
     {"partition", "some hosts cannot reach the others for up to 500 ms",
      [](FaultPlan& p) { p.partition_every_ns = 400 * ms, p.partition_ns_max = 500 * ms; }},
+    {"rings", "the ring of a cluster changes, each node hears of it up to 500 ms later",
+     [](FaultPlan& p) { p.ring_every_ns = 400 * ms, p.ring_spread_ns_max = 500 * ms; }},
 };
 
 Result<void, std::string> apply(FaultPlan& plan, Bytes item) {

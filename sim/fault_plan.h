@@ -53,6 +53,9 @@ struct FaultPlan {
   std::uint64_t callback_ns = 0;              ///< processor time of one callback
   std::uint64_t byte_ps = 0;                  ///< processor time per byte moved, picoseconds
   std::uint64_t slow_factor_max = 0;          ///< each host's processor is slower, up to this often
+  // ---- The cluster ------------------------------------------------------------------------------
+  std::uint64_t ring_every_ns = 0;       ///< mean time between changes of the ring
+  std::uint64_t ring_spread_ns_max = 0;  ///< longest time until every node can read a new ring
   // ---- The run ----------------------------------------------------------------------------------
   std::uint64_t shuffle_ties = 0;  ///< 1: events of one instant come in any order
   std::uint64_t until_ns = 0;      ///< faults end here and the world heals; 0: never

@@ -27,6 +27,7 @@ const char* to_string(Note note) {
     case Note::request: return "request";
     case Note::reply: return "reply";
     case Note::end: return "end";
+    case Note::ring: return "ring";
   }
   return "unknown";
 }

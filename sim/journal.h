@@ -40,6 +40,7 @@ enum class Note : std::uint8_t {
   request,      ///< a = client, b = request, value = hash of its bytes
   reply,        ///< a = client, b = request, value = hash of what it said
   end,          ///< value = the last state of a stream of chance
+  ring,         ///< the host can read another ring; value = its epoch
 };
 
 /// "draw", "connect", ...

@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "cacheismo/base/bytes.h"
+
 namespace cacheismo::sim {
 namespace {
 
@@ -92,6 +94,89 @@ bool PeerSabotage::forget_hop(std::string& bytes) {
   bool changed = false;
   for (std::size_t at = bytes.find(" P1."); at != npos; at = bytes.find(" P1.", at + 1)) {
     bytes[at + 2] = '0';
+    changed = true;
+  }
+  return changed;
+}
+
+// ---- Of a cluster whose ring changes ------------------------------------------------------------
+
+bool PeerSabotage::resurrect(std::string& bytes) {
+  constexpr std::size_t header_bytes = 16;
+  constexpr Bytes gift = "ms cluster:give:";
+  for (std::size_t line = bytes.find(gift); line != npos; line = bytes.find(gift, line + 1)) {
+    const std::size_t end = bytes.find("\r\n", line);
+    const std::size_t hop = bytes.find(" P1.", line);
+    if (end == npos || hop == npos || hop > end) continue;
+    const std::size_t key = line + gift.size();
+    const std::size_t key_end = bytes.find(' ', key);
+    std::size_t form_bytes = 0;
+    (void)std::from_chars(bytes.data() + key_end + 1, bytes.data() + end, form_bytes);
+    const std::string name = bytes.substr(key, key_end - key);
+    const std::size_t head = header_bytes + name.size();
+    const bool is_value = end + 2 + form_bytes <= bytes.size() && bytes[end + 3] == 1;
+    if (!is_value || form_bytes < head) continue;
+    const std::string value = bytes.substr(end + 2 + head, form_bytes - head);
+    std::string store = "ms ";
+    store += name;
+    store += ' ';
+    store += std::to_string(value.size());
+    store += " q";
+    store.append(bytes, hop, end - hop);
+    store += "\r\n";
+    store += value;
+    store += "\r\n";
+    bytes.insert(line, store);
+    return true;
+  }
+  return false;
+}
+
+bool PeerSabotage::forget_epoch(std::string& bytes) {
+  constexpr Bytes head = " P1.0.";
+  bool changed = false;
+  for (std::size_t at = bytes.find(head); at != npos; at = bytes.find(head, at + 1)) {
+    const std::size_t line = bytes.rfind('\n', at) + 1;  // 0 if there is none
+    if (bytes.find("cluster:", line) < at) continue;
+    bytes[at + head.size()] = '0';
+    changed = true;
+  }
+  return changed;
+}
+
+bool PeerSabotage::lose_moved(std::string& bytes) {
+  for (const Value& value : values_in(bytes)) {
+    if (!value.key.starts_with("cluster:take:")) continue;
+    const std::size_t line = bytes.rfind("VA ", value.at);
+    const std::size_t facts = bytes.find(' ', line + 3);
+    bytes.erase(value.at, value.bytes + 2);
+    bytes.replace(line, facts - line, "EN");
+    return true;
+  }
+  return false;
+}
+
+bool PeerSabotage::late_flush(std::string& bytes) {
+  constexpr Bytes order = "cluster:flush:";
+  bool changed = false;
+  for (std::size_t at = bytes.find(order); at != npos; at = bytes.find(order, at + 1)) {
+    const bool is_answer = at > 0 && bytes[at - 1] == 'k';
+    if (at + order.size() == bytes.size()) continue;
+    bytes[at + order.size()] = is_answer ? '0' : '9';
+    changed = true;
+  }
+  return changed;
+}
+
+bool PeerSabotage::refuse_gifts(std::string& bytes) {
+  constexpr Bytes key = " kcluster:give:";
+  bool changed = false;
+  for (std::size_t at = bytes.find(key); at != npos; at = bytes.find(key, at + 1)) {
+    const std::size_t line = bytes.rfind('\n', at) + 1;
+    const std::size_t end = bytes.find("\r\n", at);
+    const bool is_reply = bytes.compare(line, 2, "HD") == 0 || bytes.compare(line, 2, "NS") == 0;
+    if (end == npos || !is_reply) continue;
+    bytes.replace(line, end - line, "SERVER_ERROR cluster: no");
     changed = true;
   }
   return changed;

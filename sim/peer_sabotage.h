@@ -2,6 +2,7 @@
 //
 //   ... ma k v O7 k P1.0.1.950 ...   requests that are forwarded: all have a hop
 //   ... VA 5 f0 kuser:7 O27 ...      replies to them: all have an opaque
+//   ... ms cluster:give:k 23 ...     an item on its way to its new owner (node/item_form.h)
 //
 // What it is not: it keeps no state but what it needs to be wrong.
 
@@ -27,6 +28,16 @@ class PeerSabotage {
   [[nodiscard]] bool stale_value(std::string& bytes, Prng& chance);
   /// A request that was forwarded says that it was not.
   [[nodiscard]] static bool forget_hop(std::string& bytes);
+  /// A value that is given to its new owner is also stored there, whatever it has.
+  [[nodiscard]] static bool resurrect(std::string& bytes);
+  /// A request that was forwarded may be executed by whoever gets it.
+  [[nodiscard]] static bool forget_epoch(std::string& bytes);
+  /// A node that is asked for what it had says that it had nothing.
+  [[nodiscard]] static bool lose_moved(std::string& bytes);
+  /// A node is told to flush in 9 seconds, and the answer says that it has.
+  [[nodiscard]] static bool late_flush(std::string& bytes);
+  /// What is given is answered with an error.
+  [[nodiscard]] static bool refuse_gifts(std::string& bytes);
 
  private:
   std::map<std::string, std::string> values_;  ///< by key

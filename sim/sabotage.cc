@@ -16,7 +16,8 @@ constexpr const char* names[] = {
     "none",         "drop_byte",       "flip_bit",        "swap_replies",   "repeat_send",
     "swallow_send", "lose_completion", "corrupt_request", "stop_accepting", "leak_stream",
     "slow_clock",   "run_twice",       "lose_change",     "swap_values",    "ask_twice",
-    "stale_value",  "odd_ring",        "odd_ring_hop"};
+    "stale_value",  "odd_ring",        "odd_ring_hop",    "resurrect",      "write_unowned",
+    "lose_moved",   "refuse_gifts",    "late_flush"};
 static_assert(sizeof(names) / sizeof(names[0]) == sabotages_count);
 
 constexpr std::uint64_t rarity = 200;     // one operation in so many is sabotaged
@@ -170,6 +171,16 @@ bool SabotagedIo::spoil(std::string& bytes) {
     return peers_.stale_value(bytes, chance_);
   } else if (sabotage_ == Sabotage::odd_ring_hop) {
     return PeerSabotage::forget_hop(bytes);
+  } else if (sabotage_ == Sabotage::resurrect) {
+    return PeerSabotage::resurrect(bytes);
+  } else if (sabotage_ == Sabotage::write_unowned) {
+    return PeerSabotage::forget_epoch(bytes);
+  } else if (sabotage_ == Sabotage::lose_moved) {
+    return PeerSabotage::lose_moved(bytes);
+  } else if (sabotage_ == Sabotage::late_flush) {
+    return PeerSabotage::late_flush(bytes);
+  } else if (sabotage_ == Sabotage::refuse_gifts) {
+    return PeerSabotage::refuse_gifts(bytes);
   } else {
     return false;
   }

@@ -39,9 +39,15 @@ enum class Sabotage : std::uint8_t {
   stale_value,   ///< another node is answered with a value that is not there any more
   odd_ring,      ///< one node has other owners under the same epoch
   odd_ring_hop,  ///< the same, and no request says that it was forwarded
+  // Of a cluster whose ring changes.
+  resurrect,      ///< an old owner's value replaces what its new owner has made of it
+  write_unowned,  ///< a node executes what is sent to it, whoever owns the key
+  lose_moved,     ///< an old owner says of a value that it has not
+  refuse_gifts,   ///< a new owner takes no value
+  late_flush,     ///< nodes that are told to flush do so later than they say
 };
 
-inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::odd_ring_hop) + 1;
+inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::late_flush) + 1;
 /// Those from here on need several nodes.
 inline constexpr std::size_t first_cluster_sabotage =
     static_cast<std::size_t>(Sabotage::swap_values);

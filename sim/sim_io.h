@@ -42,6 +42,18 @@ struct HostOptions {
   std::uint32_t streams_max = 1u << 20;  ///< descriptors: an accept beyond fails with no_resources
 };
 
+/// Sees what the streams of a host carry, and changes nothing.
+class StreamWitness {
+ public:
+  /// Bytes that the host's owner is about to get, and bytes that it has got rid of.
+  virtual void received(std::uint16_t host, io::StreamId stream, Bytes bytes) = 0;
+  virtual void sent(std::uint16_t host, io::StreamId stream, Bytes bytes) = 0;
+  virtual void closed(std::uint16_t host, io::StreamId stream) = 0;
+
+ protected:
+  ~StreamWitness() = default;
+};
+
 class SimIo final : public io::Io, private HostEvents {
  public:
   SimIo(Clockwork& clockwork, Network& network, HostOptions options);
@@ -63,6 +75,8 @@ class SimIo final : public io::Io, private HostEvents {
   /// Bytes that `stream` could receive now: for tests that ask what waits.
   [[nodiscard]] std::uint64_t readable(io::StreamId stream) const;
   [[nodiscard]] std::uint32_t streams_open() const { return open_; }
+  /// `witness` must outlive the host.
+  void set_witness(StreamWitness& witness) { witness_ = &witness; }
   [[nodiscard]] std::uint16_t number() const { return number_; }
   /// The host has lost its memory: the other ends of its connections see resets, its listeners are
   /// gone. Its owner now closes its streams and listeners, and may do nothing else but set timers
@@ -160,6 +174,7 @@ class SimIo final : public io::Io, private HostEvents {
   void end_receive(std::uint32_t slot, io::Error error);
   void try_send(std::uint32_t slot);
   void end_send(std::uint32_t slot, io::Error error);
+  void show_sent(std::uint32_t slot, std::uint64_t count);
   void finish_connect(std::uint32_t slot, Result<void, io::Error> result);
   void finish_close(std::uint32_t slot);
   void try_accept(std::uint32_t index);
@@ -190,6 +205,7 @@ class SimIo final : public io::Io, private HostEvents {
   std::uint32_t open_ = 0;
   std::vector<Listener> listeners_;
   SimTimers timers_;
+  StreamWitness* witness_ = nullptr;
   std::int64_t armed_ns_ = -1;  ///< when the next timers_due comes; -1: none is on its way
 };
 

@@ -157,11 +157,15 @@ void SimIo::receive_bytes(std::uint32_t slot) {
       if (window.empty()) break;
       network_.read(stream.end, window, local_ns());
       hash = hash64(Bytes(window.data(), window.size()), hash);
+      if (witness_ != nullptr)
+        witness_->received(number_, id(slot), Bytes(window.data(), window.size()));
       left -= window.size();
     }
   } else {
     network_.read(stream.end, MutableBytes(clockwork_.lease).first(count), local_ns());
     hash = hash64(Bytes(clockwork_.lease.data(), count), 0);
+    if (witness_ != nullptr)
+      witness_->received(number_, id(slot), Bytes(clockwork_.lease.data(), count));
   }
   note(Note::received, slot, static_cast<std::uint32_t>(count), hash);
   stream.receiving.pending = false;
@@ -217,10 +221,20 @@ void SimIo::try_send(std::uint32_t slot) {
   const std::uint64_t hash = hash_of(stream.views);
   CHECK_EQ(hash, stream.pinned_hash);
   network_.write(stream.end, stream.views, count, local_ns());
+  if (witness_ != nullptr) show_sent(slot, count);
   note(Note::sent, slot, static_cast<std::uint32_t>(count), hash);
   stream.sending.pending = false;
   stream.events->on_sent(id(slot), static_cast<std::size_t>(count));
   charge(count);
+}
+
+void SimIo::show_sent(std::uint32_t slot, std::uint64_t count) {
+  for (const Bytes view : streams_[slot].views) {
+    const Bytes part = view.substr(0, count);
+    witness_->sent(number_, id(slot), part);
+    count -= part.size();
+    if (count == 0) return;
+  }
 }
 
 void SimIo::end_send(std::uint32_t slot, io::Error error) {
@@ -294,6 +308,7 @@ void SimIo::finish_close(std::uint32_t slot) {
   }
   network_.release(stream.end, stream.abort, local_ns());
   note(Note::closed, slot, 0, 0);
+  if (witness_ != nullptr) witness_->closed(number_, closed);
   stream.closing.pending = false;
   stream.state = State::unused;
   free_slots_.push_back(slot);

@@ -20,14 +20,22 @@ void RingHistory::push(Ring ring) {
     eras_.erase(eras_.begin());
   }
   eras_.push_back({.ring = std::move(ring), .self = self, .settled = {}});
+  if (!open()) return;
+  // A yield is about eras that are older than its epoch.
+  std::erase_if(yielded_,
+                [&](const auto& one) { return one.second.epoch <= eras_.front().ring.epoch(); });
 }
 
 RingHistory::State RingHistory::judge(const PlacedKey& key) const {
-  if (!open()) return State::good;
+  if (!open() && yielded_.empty()) return State::good;
   const std::uint64_t hash = hash_of(key.key);
+  const auto yield = yielded_.find(hash);
+  const std::uint64_t spoilt_below = yield == yielded_.end() ? 0 : yield->second.epoch;
+  if (!open()) return ring().epoch() < spoilt_below ? State::unsettled : State::good;
   std::size_t i = eras_.size();
   while (i > 0 && !owned_in(eras_[i - 1], key.by)) --i;
   for (; i > 0 && owned_in(eras_[i - 1], key.by); --i) {
+    if (eras_[i - 1].ring.epoch() < spoilt_below) return State::unsettled;
     if (eras_[i - 1].settled.contains(hash)) return State::good;
   }
   // It was this node's by every ring down to the first one: then it has always been.
@@ -40,6 +48,39 @@ bool RingHistory::settle(Bytes key) {
   if (full()) return false;
   settled_count_ += eras_.back().settled.insert(hash_of(key)).second ? 1 : 0;
   return true;
+}
+
+/// From the ring by which the key was last this node's on, until now; false: it never was.
+bool RingHistory::had_one_owner_since(Bytes by) const {
+  const std::string& now = ring().members()[ring().owner(by)].name;
+  for (std::size_t i = eras_.size(); i-- > 0;) {
+    if (owned_in(eras_[i], by)) return true;
+    if (eras_[i].ring.members()[eras_[i].ring.owner(by)].name != now) return false;
+  }
+  return false;
+}
+
+bool RingHistory::yield(const PlacedKey& key, std::uint64_t epoch) {
+  if (!has_ring() || epoch < ring().epoch()) return false;
+  const bool own = owned_in(eras_.back(), key.by);
+  if (epoch == ring().epoch())
+    return !own && judge(key) == State::good && had_one_owner_since(key.by);
+  const std::uint64_t hash = hash_of(key.key);
+  const bool good = own && judge(key) == State::good;
+  if (const auto found = yielded_.find(hash); found != yielded_.end()) {
+    if (found->second.epoch < epoch) found->second = {.epoch = epoch, .good = good};
+    return found->second.epoch == epoch && found->second.good;
+  }
+  if (full()) return false;
+  yielded_.emplace(hash, Yield{.epoch = epoch, .good = good});
+  return good;
+}
+
+std::uint64_t RingHistory::yielded(Bytes key) const {
+  if (yielded_.empty()) return 0;
+  const auto found = yielded_.find(hash_of(key));
+  if (found == yielded_.end() || found->second.epoch <= ring().epoch()) return 0;
+  return found->second.epoch;
 }
 
 const Member* RingHistory::owner_before(Bytes by) const {
@@ -55,6 +96,8 @@ void RingHistory::close() {
   CHECK(has_ring());
   eras_.erase(eras_.begin(), eras_.end() - 1);
   eras_.back().settled.clear();
+  std::erase_if(yielded_,
+                [&](const auto& one) { return one.second.epoch <= eras_.back().ring.epoch(); });
   settled_count_ = 0;
   complete_ = true;
 }

@@ -9,12 +9,21 @@
 // the key at the first touch: the leftover goes, and the state comes from whoever owned the key
 // before. Which keys are settled is kept as their hashes until nothing of the past is left.
 //
+// An old owner that has not heard of the new ring yet yields a key to the node that settles it, and
+// has it no more, until it hears of that ring too:
+//
+//   node a, epoch 7   owns the key ---- yielded: refuses it ----> hears of 8: it is b's
+//   node b, epoch 8             asks a
+//
 //  1. judge() says `good` only if the state was made, or settled, here under the ring by which the
-//     key was last this node's, or carried there from a ring by which it was too.
+//     key was last this node's, or carried there from a ring by which it was too; and no newer
+//     ring's owner has asked for it.
 //  2. A key that was settled is never taken from an old owner again, so that what was deleted or
 //     overwritten here does not come back.
-//  3. At most `settled_max` hashes are kept. When they are used up, keys are still judged right,
-//     but no more can be settled: each touch finds nothing, which a cache may always say.
+//  3. State goes only to the owner that came next: what that one has made of it meanwhile must not
+//     be undone.
+//  4. At most `settled_max` hashes are kept. When they are used up, keys are still judged right,
+//     but no more can be settled or yielded: each touch finds nothing, as a cache may always do.
 //
 // What it is not: it moves nothing. Two keys with one 64-bit hash may lose one value, never mix
 // two.
@@ -26,6 +35,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -69,12 +79,18 @@ class RingHistory {
   [[nodiscard]] State judge(const PlacedKey& key) const;
   /// The key's state here is good from now on. False: no room, it stays unsettled.
   bool settle(Bytes key);
+  /// The owner by the ring of `epoch` is about to settle the key. True: what is stored here, or
+  /// that nothing is, is its state, and may be given away. Of a newer epoch: yielded() from now on.
+  [[nodiscard]] bool yield(const PlacedKey& key, std::uint64_t epoch);
+  /// The epoch, newer than this node's, whose owner has the key; 0: there is none, as far as is
+  /// known here.
+  [[nodiscard]] std::uint64_t yielded(Bytes key) const;
   /// Who owned what is placed by this before this node; null: nobody else, as far as is
   /// remembered.
   [[nodiscard]] const Member* owner_before(Bytes by) const;
 
-  [[nodiscard]] std::size_t settled() const { return settled_count_; }
-  [[nodiscard]] bool full() const { return settled_count_ >= settled_max_; }
+  [[nodiscard]] std::size_t settled() const { return settled_count_ + yielded_.size(); }
+  [[nodiscard]] bool full() const { return settled() >= settled_max_; }
   /// Nothing of the past is left: no leftover is stored, and nobody is asked any more.
   void close();
 
@@ -84,13 +100,19 @@ class RingHistory {
     std::optional<std::uint32_t> self;
     std::unordered_set<std::uint64_t> settled;  ///< hashes of keys; never iterated
   };
+  struct Yield {
+    std::uint64_t epoch = 0;
+    bool good = false;  ///< what was here then was the state
+  };
   [[nodiscard]] static bool owned_in(const Era& era, Bytes by) {
     return era.self && era.ring.owner(by) == *era.self;
   }
+  [[nodiscard]] bool had_one_owner_since(Bytes by) const;
 
   std::string self_;
   std::size_t settled_max_;
-  std::vector<Era> eras_;  ///< oldest first; the last is the current one
+  std::vector<Era> eras_;                             ///< oldest first; the last is the current one
+  std::unordered_map<std::uint64_t, Yield> yielded_;  ///< never iterated in order
   std::size_t settled_count_ = 0;
   bool complete_ = true;  ///< no era was forgotten
 };

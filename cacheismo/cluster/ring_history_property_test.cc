@@ -1,10 +1,11 @@
 // Goal: while rings change on top of each other, no node ever shows a value that was overwritten or
-// deleted; and after one change every value is still found. Method: four nodes with a map each that
-// never lose anything, rings of any of them, and one map that knows what the last write was. Three
-// keys each are placed together.
+// deleted; and after one change every value is still found. The same while nodes hear of the change
+// one after the other. Method: four nodes with a map each that never lose anything, rings of any of
+// them, and one map that knows what the last write was. Three keys each are placed together.
 
 #include "cacheismo/cluster/ring_history.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -45,8 +46,46 @@ class Cluster {
   }
 
   void change(unsigned mask) {
-    ++epoch_;
-    for (Node& node : nodes_) node.history.push(ring_of(mask, epoch_));
+    announce(mask);
+    for (int n = 0; n < nodes_count; ++n) hear(n);
+  }
+  /// The next ring, of which no node has heard yet. All have heard of the one before.
+  void announce(unsigned mask) {
+    for (int n = 0; n < nodes_count; ++n) hear(n);
+    next_ = ring_of(mask, ++epoch_);
+  }
+  void hear(int n) {
+    RingHistory& history = nodes_[static_cast<std::size_t>(n)].history;
+    if (next_ && (!history.has_ring() || history.ring().epoch() < epoch_)) history.push(*next_);
+  }
+  /// Node `n` gives what it has to the owners that it knows, as far as they have the same ring.
+  void give(int n) {
+    Node& from = nodes_[static_cast<std::size_t>(n)];
+    const Ring& ring = from.history.ring();
+    std::erase_if(from.stored, [&](const auto& item) {
+      const std::string by = place_of(item.first);
+      Node& to = nodes_[ring.owner(by)];
+      if (&to == &from) return false;
+      if (!from.history.yield({item.first, by}, ring.epoch())) return true;
+      if (to.history.ring().epoch() != ring.epoch()) return false;
+      if (to.history.judge({item.first, by}) == RingHistory::State::good) return true;
+      to.stored.erase(item.first);
+      if (to.history.settle(item.first)) to.stored.insert(item);
+      return true;
+    });
+  }
+  /// The node that a client of node `n` comes to, as it has the key; null: it is refused.
+  /// `reachable`: the node can ask the old owner, if it must.
+  std::map<std::string, int>* at(int n, const std::string& key, bool reachable) {
+    const std::string by = place_of(key);
+    const std::size_t to = nodes_[static_cast<std::size_t>(n)].history.ring().owner(by);
+    Node& node = nodes_[to];
+    if (node.history.ring().owner(by) != to || node.history.yielded(key) != 0) return nullptr;
+    return &touch(node, key, reachable).stored;
+  }
+  [[nodiscard]] bool all_heard() const {
+    return std::ranges::all_of(
+        nodes_, [&](const Node& node) { return node.history.ring().epoch() == epoch_; });
   }
   /// Every node has removed what is not good, or not its own.
   void close() {
@@ -59,13 +98,6 @@ class Cluster {
       node.history.close();
     }
   }
-  std::optional<int> get(const std::string& key) {
-    Node& node = touch(key, true);
-    const auto found = node.stored.find(key);
-    return found == node.stored.end() ? std::nullopt : std::optional(found->second);
-  }
-  void set(const std::string& key, int value) { touch(key, false).stored[key] = value; }
-  void remove(const std::string& key) { touch(key, true).stored.erase(key); }
 
  private:
   struct Node {
@@ -75,86 +107,152 @@ class Cluster {
   };
 
   /// The owner, with the key settled.
-  Node& touch(const std::string& key, bool fetch) {
+  Node& touch(Node& owner, const std::string& key, bool reachable) {
     const std::string by = place_of(key);
-    Node& owner = nodes_[nodes_[0].history.ring().owner(by)];
     if (owner.history.judge({key, by}) == RingHistory::State::good) return owner;
     owner.stored.erase(key);
     const Member* before = owner.history.owner_before(by);
-    if (!owner.history.settle(key)) return owner;
-    if (!fetch || before == nullptr) return owner;
-    const Node& from = nodes_[static_cast<std::size_t>(before->name[1] - '0')];
+    if (!owner.history.settle(key) || before == nullptr || !reachable) return owner;
+    Node& from = nodes_[static_cast<std::size_t>(before->name[1] - '0')];
+    const bool good = from.history.yield({key, by}, owner.history.ring().epoch());
     const auto found = from.stored.find(key);
-    if (found != from.stored.end() && from.history.judge({key, by}) == RingHistory::State::good)
-      owner.stored.insert(*found);
+    if (good && found != from.stored.end()) owner.stored.insert(*found);
     return owner;
   }
 
   std::vector<Node> nodes_;
+  std::optional<Ring> next_;
   std::uint64_t epoch_ = 0;
 };
 
 struct Step {
-  int kind = 0;  ///< 0 get, 1 set, 2 remove, 3 change, 4 close
+  int kind = 0;  ///< 0 get, 1 set, 2 remove, 3 change, 4 close, 5 announce, 6 hear, 7 give
   int key = 0;
   unsigned mask = 0;
+  int node = 0;  ///< that is asked, hears or gives
+  bool reachable = true;
 };
 std::ostream& operator<<(std::ostream& out, const Step& step) {
-  return out << "{" << step.kind << " key " << step.key << " mask " << step.mask << "}";
+  return out << "{" << step.kind << " key " << step.key << " mask " << step.mask << " node "
+             << step.node << (step.reachable ? "}" : " unreachable}");
 }
 
 rc::Gen<std::vector<Step>> steps(std::initializer_list<std::pair<std::size_t, int>> kinds) {
   return rc::gen::scale(4.0, rc::gen::container<std::vector<Step>>(rc::gen::build<Step>(
                                  rc::gen::set(&Step::kind, rc::gen::weightedElement<int>(kinds)),
                                  rc::gen::set(&Step::key, rc::gen::inRange(0, keys_count)),
-                                 rc::gen::set(&Step::mask, rc::gen::inRange(0u, 16u)))));
+                                 rc::gen::set(&Step::mask, rc::gen::inRange(0u, 16u)),
+                                 rc::gen::set(&Step::node, rc::gen::inRange(0, nodes_count)))));
 }
 
-/// Plays the steps. `exact`: nothing may be missed.
+/// What a client does, judged by what the last write was. `exact`: nothing may be missed.
+void ask(Cluster& cluster, const Step& step, int value, std::map<std::string, int>& model,
+         bool exact) {
+  const std::string key = key_of(step.key);
+  std::map<std::string, int>* stored = cluster.at(step.node, key, step.reachable);
+  RC_ASSERT(stored != nullptr || !cluster.all_heard());
+  if (stored == nullptr) return;
+  if (step.kind == 1) {
+    (*stored)[key] = model[key] = value;
+  } else if (step.kind == 2) {
+    stored->erase(key);
+    model.erase(key);
+  } else {
+    const auto got = stored->find(key);
+    const auto known = model.find(key);
+    const bool there = got != stored->end();
+    if (there) RC_ASSERT(known != model.end() && got->second == known->second);
+    if (exact) RC_ASSERT(there == (known != model.end()));
+    if (!there) model.erase(key);  // lost for good: it must not come back
+  }
+}
+
+/// Plays the steps.
 void play(const std::vector<Step>& all, std::size_t settled_max, bool exact) {
   Cluster cluster(settled_max);
   std::map<std::string, int> model;
   int value = 0;
   for (const Step& step : all) {
-    const std::string key = key_of(step.key);
     switch (step.kind) {
-      case 0: {
-        const auto got = cluster.get(key);
-        const auto known = model.find(key);
-        if (got) RC_ASSERT(known != model.end() && *got == known->second);
-        if (exact) RC_ASSERT(got.has_value() == (known != model.end()));
-        if (!got) model.erase(key);  // lost for good: it must not come back
-        break;
-      }
-      case 1:
-        cluster.set(key, ++value);
-        model[key] = value;
-        break;
-      case 2:
-        cluster.remove(key);
-        model.erase(key);
-        break;
       case 3: cluster.change(step.mask); break;
-      default: cluster.close(); break;
+      case 4:
+        if (cluster.all_heard()) cluster.close();
+        break;
+      case 5: cluster.announce(step.mask); break;
+      case 6: cluster.hear(step.node); break;
+      case 7: cluster.give(step.node); break;
+      default: ask(cluster, step, ++value, model, exact);
     }
   }
 }
 
 TEST(RingHistory, NoChangeEverBringsBackWhatWasOverwrittenOrDeleted) {
   EXPECT_TRUE(rc::check("any changes", [] {
-    play(*steps({{6, 0}, {4, 1}, {2, 2}, {2, 3}, {1, 4}}), *rc::gen::element<std::size_t>(3, 1000),
-         false);
+    auto all = *steps({{6, 0}, {4, 1}, {2, 2}, {2, 3}, {1, 4}, {2, 7}});
+    // Old owners that cannot be asked; they know of the change.
+    for (Step& step : all)
+      step.reachable = *rc::gen::weightedElement<bool>({{3, true}, {1, false}});
+    play(all, *rc::gen::element<std::size_t>(3, 1000), false);
+  }));
+}
+
+TEST(RingHistory, NeitherDoesOneOfWhichEachNodeHearsAtItsOwnTime) {
+  EXPECT_TRUE(rc::check("changes that nodes hear of one after the other", [] {
+    play(*steps({{6, 0}, {4, 1}, {2, 2}, {1, 4}, {1, 5}, {4, 6}, {2, 7}}), 1000, false);
   }));
 }
 
 TEST(RingHistory, OneChangeLosesNothing) {
   EXPECT_TRUE(rc::check("one change", [] {
-    auto all = *steps({{6, 0}, {4, 1}, {2, 2}});
+    auto all = *steps({{6, 0}, {4, 1}, {2, 2}, {2, 7}});
     const std::size_t at = *rc::gen::inRange<std::size_t>(0, all.size() + 1);
     const Step change{.kind = 3, .key = 0, .mask = *rc::gen::inRange(0u, 16u)};
     all.insert(all.begin() + static_cast<std::ptrdiff_t>(at), change);
     play(all, 1000, true);
   }));
+}
+
+TEST(RingHistory, OneChangeOfWhichEachNodeHearsAtItsOwnTimeLosesNothing) {
+  EXPECT_TRUE(rc::check("one change, heard of one after the other", [] {
+    auto all = *steps({{6, 0}, {4, 1}, {2, 2}, {2, 6}, {2, 7}});
+    const std::size_t at = *rc::gen::inRange<std::size_t>(0, all.size() + 1);
+    const Step change{.kind = 5, .key = 0, .mask = *rc::gen::inRange(0u, 16u)};
+    all.insert(all.begin() + static_cast<std::ptrdiff_t>(at), change);
+    play(all, 1000, true);
+  }));
+}
+
+TEST(RingHistory, ANodeThatMissedARingKnowsWhatItYielded) {
+  RingHistory history("n1", 10);
+  history.push(ring_of(15, 1));
+  std::string key = "key";
+  while (history.ring().owner(key) != history.self()) key += 'y';
+  const PlacedKey placed{key, key};
+  EXPECT_TRUE(history.yield(placed, 2));
+  EXPECT_TRUE(history.yield(placed, 2));   // a second question of the same node
+  EXPECT_FALSE(history.yield(placed, 3));  // and one of who may have come after it
+  EXPECT_EQ(history.yielded(key), 3u);
+  EXPECT_EQ(history.judge(placed), RingHistory::State::unsettled);
+  history.push(ring_of(15, 3));
+  EXPECT_EQ(history.yielded(key), 0u);
+  EXPECT_EQ(history.judge(placed), RingHistory::State::unsettled);
+  EXPECT_TRUE(history.settle(key));
+  EXPECT_EQ(history.judge(placed), RingHistory::State::good);
+}
+
+TEST(RingHistory, WhatIsYieldedIsBounded) {
+  RingHistory history("n1", 2);
+  history.push(ring_of(15, 1));
+  int yielded = 0;
+  for (int i = 0; i < 40; ++i) {
+    const std::string key = key_of(i);
+    yielded += history.yield({key, key}, 2) ? 1 : 0;
+  }
+  EXPECT_LE(yielded, 2);
+  EXPECT_TRUE(history.full());
+  history.push(ring_of(15, 2));
+  history.close();
+  EXPECT_FALSE(history.full());
 }
 
 TEST(RingHistory, WithoutAPastEveryKeyIsGood) {

@@ -162,6 +162,8 @@ class Connection final : public io::StreamEvents {
     wait,      ///< it is this node's, once its old owner has told what it had
   };
   [[nodiscard]] Routed route(const proto::Command& command, Bytes data);
+  /// Says that the key is another node's, to which it cannot be forwarded.
+  void refuse(const proto::Command& command);
   /// Says that this node may not change what it owns.
   void forbid(const proto::Command& command);
   /// The same for a value that has arrived in parts, whose draft is given up then.

@@ -323,7 +323,7 @@ std::size_t Connection::step_value(Bytes in, const Parsed& parsed, Stop& why) {
       return 0;
     }
     // A value that arrives in parts cannot wait when it is whole, so that its key is settled first.
-    if (node_->routing != nullptr && !node_->routing->settle(command, slot_)) {
+    if (node_->routing != nullptr && !node_->routing->settle(command.key, slot_)) {
       waits_for_call_ = true;
       why = Stop::wait;
       return 0;

@@ -107,10 +107,10 @@ Connection::Routed Connection::route(const Command& command, Bytes data) {
         forbid(command);
         return Routed::answered;
       }
-      if (routing.settle(command, slot_)) return Routed::here;
+      if (routing.settle(command.key, slot_)) return Routed::here;
       waits_for_call_ = true;
       return Routed::wait;
-    case Routing::Place::Is::wrong: output_.append(routing.wrong_owner()); return Routed::answered;
+    case Routing::Place::Is::wrong: refuse(command); return Routed::answered;
     case Routing::Place::Is::nowhere:
       if (!command.noreply) output_.append(routing.nowhere());
       return Routed::answered;
@@ -125,6 +125,15 @@ void Connection::settled() {
   reply_arrived();
 }
 
+void Connection::refuse(const Command& command) {
+  const bool forwarded = node_->hop && node_->hop->hops > 0;
+  if (forwarded) {
+    output_.append(node_->routing->wrong_owner(command.key));
+  } else if (!command.noreply) {
+    output_.append(node_->routing->not_the_owner());
+  }
+}
+
 void Connection::forbid(const Command& command) {
   if (!command.noreply) output_.append(Routing::forbidden);
 }
@@ -132,11 +141,16 @@ void Connection::forbid(const Command& command) {
 bool Connection::route_draft(const Command& command) {
   if (node_->routing == nullptr) return false;
   const Routing::Place place = node_->routing->place(command);
-  if (place.is == Routing::Place::Is::here && !node_->routing->forbids(place, command))
-    return false;
-  // The draft has shown that the value is not too long; its bytes go to the owner.
   Dispatcher dispatcher(*node_);
   if (dispatcher.taken_over(command.verb) != nullptr) return false;
+  if (place.is == Routing::Place::Is::here && !node_->routing->forbids(place, command)) {
+    if (!place.owned || node_->routing->is_settled(command.key)) return false;
+    // The ring has changed since the value began to come, and the old owner was not asked.
+    node_->store.abandon(draft_);
+    refuse(command);
+    return true;
+  }
+  // The draft has shown that the value is not too long; its bytes go to the owner.
   const std::string data = dispatcher.take_data(command, draft_);
   CHECK(route(command, data) == Routed::answered);
   return true;
@@ -176,7 +190,8 @@ Connection::LookedUp Connection::look_up_routed(Bytes key) {
     node_->routing->forward_get(queue, slot_, place.member, key, how, multiget_group_);
     return LookedUp::go_on;
   }
-  if (!answered && !node_->routing->settle(key, slot_)) {
+  const bool wrong = place.is == Routing::Place::Is::wrong;
+  if (!answered && !wrong && !node_->routing->settle(key, slot_)) {
     waits_for_call_ = true;
     return LookedUp::again;
   }
@@ -184,9 +199,11 @@ Connection::LookedUp Connection::look_up_routed(Bytes key) {
   one.ends = false;
   const Behind behind(*this, multiget_group_);
   const bool nowhere = place.is == Routing::Place::Is::nowhere;
-  if (nowhere || node_->routing->forbids_get(place, key, multiget_.touch)) {
+  if (wrong || nowhere || node_->routing->forbids_get(place, key, multiget_.touch)) {
     if (!output_.reply_room()) return LookedUp::again;
-    output_.append(nowhere ? node_->routing->nowhere() : Routing::forbidden);
+    output_.append(wrong     ? node_->routing->not_the_owner()
+                   : nowhere ? std::string(node_->routing->nowhere())
+                             : std::string(Routing::forbidden));
     return LookedUp::ended;
   }
   switch (dispatcher.multi_get(one, key, output_).why) {

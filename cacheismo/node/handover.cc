@@ -50,10 +50,10 @@ void Handover::drop(Bytes key) {
 
 // ---- The new owner ------------------------------------------------------------------------------
 
-Handover::Touch Handover::touch(const cluster::PlacedKey& key, bool replaces, std::uint32_t slot) {
+Handover::Touch Handover::touch(const cluster::PlacedKey& key, std::uint32_t slot) {
   RingHistory& history = routing_.history();
   if (history.judge(key) == RingHistory::State::good) return Touch::go_on;
-  if (!replaces && ask(key, slot)) return Touch::wait;
+  if (ask(key, slot)) return Touch::wait;
   drop(key.key);
   history.settle(key.key);
   return Touch::go_on;
@@ -120,7 +120,9 @@ Answer Handover::give(Bytes key, Bytes form) {
     return {.is = Answer::Is::error, .text = "malformed item"};
   const Placement at(node_, key, Placement::Of::item);
   if (at.failed()) return nowhere(at);
-  if (!routing_.owns_placed(at.key().by) || history.judge(at.key()) == RingHistory::State::good) {
+  const bool late =
+      history.judge(at.key()) == RingHistory::State::good || history.yielded(key) != 0;
+  if (!routing_.owns_placed(at.key().by) || late) {
     ++counters_.received_late;
     return {};
   }
@@ -136,7 +138,7 @@ Answer Handover::give(Bytes key, Bytes form) {
 Answer Handover::take(Bytes key) {
   const Placement at(node_, key, Placement::Of::item);
   if (at.failed()) return nowhere(at);
-  if (routing_.history().judge(at.key()) != RingHistory::State::good) return {};
+  if (!node_.hop || !routing_.history().yield(at.key(), node_.hop->epoch)) return {};
   text_.clear();
   if (!append_form(node_.store, key, FormOf::item, node_.config.item_bytes_max, node_.now, text_))
     return {};
@@ -145,18 +147,19 @@ Answer Handover::take(Bytes key) {
 
 /// What is to become of one item that the scan has met.
 void Handover::move_on(const std::string& key) {
-  const RingHistory& history = routing_.history();
+  RingHistory& history = routing_.history();
   const Placement at(node_, key, Placement::Of::item);
   if (at.failed()) return give_again();
   const Bytes by = at.key().by;
-  const bool good = history.judge(at.key()) == RingHistory::State::good;
   if (routing_.owns_placed(by)) {
+    const bool good = history.judge(at.key()) == RingHistory::State::good;
     if (!good && !asked_.contains(key)) drop(key);
     return;
   }
   const auto owner = routing_.address_of(history.ring().members()[history.ring().owner(by)].name);
   const auto name = spelt("cluster:give:", key);
   std::string form;
+  const bool good = history.yield(at.key(), history.ring().epoch());
   const bool has_form =
       good && owner && name &&
       append_form(node_.store, key, FormOf::item, node_.config.item_bytes_max, node_.now, form);

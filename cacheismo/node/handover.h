@@ -7,7 +7,8 @@
 //     has come, or has failed to; one question is asked for all who wait for one key.
 //  2. A key that was touched at its new owner takes nothing from an old one any more, so that what
 //     was overwritten or deleted does not come back (RingHistory).
-//  3. An old owner that is asked knows of the new ring from then on: it refuses the key's requests.
+//  3. An old owner that is asked refuses the key's requests from then on, whether it can read the
+//     new ring yet or not. So every first touch asks, one that replaces the state too.
 //  4. A bounded number of items is under way; serving goes first: the scan looks at a few
 //     lines of the index in each turn.
 //  5. The past is closed when this node has no leftover, nothing to give, has been given nothing
@@ -79,9 +80,8 @@ class Handover final : public PeerReplies {
     go_on,
     wait,  ///< Connection::settled() follows for the connection in `slot`; then touch again
   };
-  /// This node is about to execute something on a key that it owns. `replaces`: its old state does
-  /// not matter. Requires an open past.
-  [[nodiscard]] Touch touch(const cluster::PlacedKey& key, bool replaces, std::uint32_t slot);
+  /// This node is about to execute something on a key that it owns. Requires an open past.
+  [[nodiscard]] Touch touch(const cluster::PlacedKey& key, std::uint32_t slot);
   /// The connection in `slot` has ended.
   void forget(std::uint32_t slot);
 
@@ -97,7 +97,7 @@ class Handover final : public PeerReplies {
 
   [[nodiscard]] const HandoverCounters& counters() const { return counters_; }
   /// Something is still to be moved, or removed.
-  [[nodiscard]] bool active() const { return scanning_ || !gifts_.empty(); }
+  [[nodiscard]] bool active() const { return scanning_ || failed_ || !gifts_.empty(); }
   [[nodiscard]] std::optional<std::string> audit() const;
 
  private:

@@ -83,10 +83,14 @@ class HandoverTest : public testing::Test {
   }
   /// A key of n3 while it is active.
   std::string key_of_third(int n = 0, const std::string& prefix = "k") {
-    const cluster::Ring ring = *cluster::Ring::make(wire_.ring(0).view().spec);
+    return key_of(2, n, wire_.ring(0).view(), prefix);
+  }
+  static std::string key_of(std::uint32_t owner, int n, const RingView& view,
+                            const std::string& prefix = "k") {
+    const cluster::Ring ring = *cluster::Ring::make(view.spec);
     for (int i = 0;; ++i) {
       std::string key = prefix + std::to_string(i);
-      if (ring.owner(key) == 2 && n-- == 0) return key;
+      if (ring.owner(key) == owner && n-- == 0) return key;
     }
   }
 
@@ -249,6 +253,103 @@ TEST_F(HandoverTest, ACallThatOnlyReadsIsAnsweredAlthoughItsObjectHasMoved) {
   change_now(leaving);
   wire_.advance(10s);
   EXPECT_EQ(client.take(), "VALUE " + call + " 0 6\r\nrested\r\nEND\r\n");
+}
+
+TEST_F(HandoverTest, AnOldOwnerThatHasNotHeardYetHasNoMoreWhatTheNewOneWasAskedFor) {
+  const std::string set_key = key_of_third(0);
+  const std::string deleted = key_of_third(1);
+  const std::string untouched = key_of_third(2);
+  ask(set(set_key, "old") + set(deleted, "old") + set(untouched, "old"));
+  change(leaving);
+  const RingView next = wire_.ring(2).view();
+  RingView before = next;
+  before.spec.epoch = 1;
+  before.spec.members[2].state = active;
+  wire_.ring(2).set(before);
+  wire_.advance(1100ms);
+  EXPECT_EQ(ask(set(set_key, "new")), "STORED\r\n");
+  EXPECT_EQ(ask("delete " + deleted + "\r\n"), "DELETED\r\n");
+  sim::RawConnection& late = wire_.connect(wire_.address(2));
+  const std::string refused = "SERVER_ERROR cluster: n3: wrong_owner\r\n";
+  const auto expect_refused = [&](const std::string& key) {
+    EXPECT_EQ(wire_.ask(late, "get " + key + "\r\n"), refused);
+    EXPECT_EQ(wire_.ask(late, set(key, "lost")), refused);
+    EXPECT_EQ(wire_.ask(late, set(key, std::string(200'000, 'x'))), refused);
+    EXPECT_EQ(wire_.ask(late, "delete " + key + " noreply\r\nmg " + key + " v\r\n"), refused);
+    EXPECT_EQ(wire_.ask(late, "get " + untouched + " " + key + "\r\n"),
+              "VALUE " + untouched + " 7 3\r\nold\r\n" + refused);
+  };
+  expect_refused(set_key);
+  expect_refused(deleted);
+  wire_.ring(2).set(next);
+  wire_.advance(5s);
+  EXPECT_EQ(wire_.ask(late, "get " + set_key + "\r\n"), block(set_key, "new"));
+  EXPECT_EQ(wire_.ask(late, "get " + deleted + "\r\n"), "END\r\n");
+  EXPECT_EQ(wire_.ask(late, "get " + untouched + "\r\n"), block(untouched, "old"));
+  EXPECT_EQ(stat(2, "stats", "curr_items"), 0u);
+}
+
+TEST_F(HandoverTest, AValueThatCameWhileItsKeyMovedHereIsRefusedAndNotHalfTaken) {
+  const RingView with_third = wire_.ring(0).view();
+  change_now(leaving);
+  const cluster::Ring ring = *cluster::Ring::make(wire_.ring(0).view().spec);
+  int n = 0;
+  std::string key = key_of(2, n, with_third);  // and of n1 without n3
+  while (ring.owner(key) != 0) key = key_of(2, ++n, with_third);
+  change_now(active);
+  ask(set(key, "old"));
+  const std::string request = set(key, std::string(200'000, 'x'));
+  client_.write(request.substr(0, 100'000));
+  wire_.run();
+  change(leaving);
+  wire_.node_io(2).pause(1500ms);  // nothing is given meanwhile
+  wire_.advance(1100ms);
+  EXPECT_EQ(ask(request.substr(100'000)), "SERVER_ERROR cluster: n1: wrong_owner\r\n");
+  wire_.advance(1s);
+  EXPECT_EQ(ask("get " + key + "\r\n"), block(key, "old"));
+  EXPECT_EQ(ask(request), "STORED\r\n");
+  EXPECT_EQ(ask("get " + key + "\r\n"), block(key, std::string(200'000, 'x')));
+}
+
+TEST_F(HandoverTest, AFlushReachesWhatALeavingNodeHasNotGivenYet) {
+  const RingView with_third = wire_.ring(0).view();
+  change_now(leaving);
+  const cluster::Ring ring = *cluster::Ring::make(wire_.ring(0).view().spec);
+  int n = 0;
+  std::string key = key_of(2, n, with_third);  // and of n2 without n3
+  while (ring.owner(key) != 1) key = key_of(2, ++n, with_third);
+  change_now(active);
+  ask(set(key, "old"));
+  const RingView before = wire_.ring(0).view();
+  change(leaving);
+  const RingView next = wire_.ring(0).view();
+  wire_.ring(1).set(before);  // so that what is n2's now is not taken yet
+  wire_.advance(1100ms);
+  client_.write("flush_all\r\n");
+  wire_.advance(100ms);
+  EXPECT_EQ(client_.take(), "OK\r\n");
+  EXPECT_EQ(stat(2, "stats", "curr_items"), 0u);
+  wire_.ring(1).set(next);
+  wire_.advance(5s);
+  EXPECT_EQ(ask("get " + key + "\r\n"), "END\r\n");
+}
+
+TEST_F(HandoverTest, WhatANewOwnerDidNotTakeKeepsTheOldOneActive) {
+  fill();
+  const RingView before = wire_.ring(0).view();
+  change(leaving);
+  const RingView next = wire_.ring(0).view();
+  wire_.ring(0).set(before);  // and so it refuses what it is given
+  wire_.advance(1500ms);
+  EXPECT_GT(stat(2, "stats", "curr_items"), 0u);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(stat(2, "stats cluster", "handover_active"), 1u);
+    wire_.advance(100ms);
+  }
+  wire_.ring(0).set(next);
+  wire_.advance(3s);
+  EXPECT_EQ(stat(2, "stats cluster", "handover_active"), 0u);
+  EXPECT_EQ(stat(2, "stats", "curr_items"), 0u);
 }
 
 TEST_F(HandoverTest, ThePastIsClosedInTheEnd) {

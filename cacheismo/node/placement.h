@@ -43,8 +43,6 @@ class Placement {
   [[nodiscard]] const std::string& error() const { return routed_; }
   /// Otherwise. Its bytes are the key's or this one's.
   [[nodiscard]] const cluster::PlacedKey& key() const { return key_; }
-  /// The key was virtual.
-  [[nodiscard]] bool names_object() const { return !object_.empty(); }
 
  private:
   enum class Is : std::uint8_t { placed, anywhere, failed };

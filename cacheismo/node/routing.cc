@@ -26,9 +26,18 @@ Routing::Routing(NodeState& node, Peers& peers)
                node.config.memory_bytes / handover_memory_share / handover_key_bytes),
       handover_(node, *this, peers) {}
 
-std::string Routing::wrong_owner() {
+std::string Routing::wrong_owner(Bytes key) {
   ++counters_.wrong_owner_sent;
-  return fmt::format("SERVER_ERROR {}{}\r\n", cluster::wrong_owner_text, ring().epoch());
+  const Placement at(node_, key);
+  const bool known = !at.anywhere() && !at.failed();
+  const std::uint64_t newer = known ? history_.yielded(at.key().key) : 0;
+  return fmt::format("SERVER_ERROR {}{}\r\n", cluster::wrong_owner_text,
+                     std::max(newer, ring().epoch()));
+}
+
+std::string Routing::not_the_owner() const {
+  return fmt::format("SERVER_ERROR cluster: {}: {}\r\n", node_.config.cluster.node_name,
+                     cluster::to_string(Failure::wrong_owner));
 }
 
 // ---- Asking -------------------------------------------------------------------------------------
@@ -106,7 +115,7 @@ void Routing::order_all(ReplyQueue& replies, std::uint32_t connection, Bytes key
                         std::uint32_t group, bool silent) {
   for (std::uint32_t member = 0; member < addresses_.size(); ++member) {
     if (self() && member == *self()) continue;
-    if (ring().members()[member].state != cluster::MemberState::active) continue;
+    if (ring().members()[member].state == cluster::MemberState::joining) continue;
     OwedReply reply;
     reply.group = group;
     cluster::ForwardOptions how = options();

@@ -84,6 +84,7 @@ class Routing final : public PeerReplies {
   // ---- Where a request goes ---------------------------------------------------------------------
 
   struct Place {
+    /// wrong: another node's, and it cannot be forwarded. nowhere: a type's route has failed.
     enum class Is : std::uint8_t { here, elsewhere, wrong, nowhere };
     Is is = Is::here;
     std::uint32_t member = 0;  ///< of elsewhere
@@ -97,9 +98,10 @@ class Routing final : public PeerReplies {
   [[nodiscard]] static std::optional<cluster::Hop> hop_of(const proto::Command& command);
   /// Of one key of a get, gets, gat or gats.
   [[nodiscard]] Place place(Bytes key);
-  /// The reply of Place::Is::wrong.
-  [[nodiscard]] std::string wrong_owner();
-  /// The reply of the latest Place::Is::nowhere: a type's route has failed.
+  /// The reply of Place::Is::wrong to a node that has forwarded, and to a client.
+  [[nodiscard]] std::string wrong_owner(Bytes key);
+  [[nodiscard]] std::string not_the_owner() const;
+  /// The reply of the latest Place::Is::nowhere.
   [[nodiscard]] Bytes nowhere() const { return nowhere_; }
   /// Whether the command, or a get of `key`, changes what this node owns but may not change now.
   [[nodiscard]] bool forbids(const Place& place, const proto::Command& command) const;
@@ -111,8 +113,9 @@ class Routing final : public PeerReplies {
 
   /// After a change of the ring, the first touch of a key that this node owns may have to wait for
   /// the old owner. False: it does, and Connection::settled() follows.
-  [[nodiscard]] bool settle(const proto::Command& command, std::uint32_t connection);
   [[nodiscard]] bool settle(Bytes key, std::uint32_t connection);
+  /// The same of a value that has been received already and cannot wait. False: nothing was asked.
+  [[nodiscard]] bool is_settled(Bytes key) const;
 
   // ---- Forwarding -------------------------------------------------------------------------------
   // `connection` is the slot of whose queue it is. A failure is a reply, too.
@@ -121,8 +124,8 @@ class Routing final : public PeerReplies {
                const proto::Command& command, Bytes data);
   void forward_get(ReplyQueue& replies, std::uint32_t connection, std::uint32_t member, Bytes key,
                    const cluster::ForwardGet& how, std::uint32_t group);
-  /// Asks every other active member for `key`. Only errors are replies of the group; with `silent`
-  /// not even they.
+  /// Asks every other member that has or had keys for `key`. Only errors are replies of the group;
+  /// with `silent` not even they.
   void order_all(ReplyQueue& replies, std::uint32_t connection, Bytes key, std::uint32_t group,
                  bool silent);
   /// Has the owner forget what a storage command names: its value could not be taken.
@@ -158,7 +161,6 @@ class Routing final : public PeerReplies {
 
   /// The script's method that a key names; nullptr: none. `rest`: what follows its name.
   [[nodiscard]] const lua::Method* method_of(Bytes key, Bytes& rest) const;
-  [[nodiscard]] bool settle(const Placement& at, bool stores, std::uint32_t connection);
   [[nodiscard]] bool may_repeat(Bytes key) const;
   [[nodiscard]] Lane judge(Bytes key, cluster::Forward& forward) const;
   [[nodiscard]] cluster::ForwardOptions options();

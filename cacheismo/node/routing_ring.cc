@@ -122,8 +122,10 @@ Routing::Place Routing::place(Bytes key) {
     return {.is = Place::Is::nowhere};
   }
   const std::uint32_t member = ring().owner(at.key().by);
-  if (self() && member == *self()) return {.owned = true};
-  return {.is = Place::Is::elsewhere, .member = member};
+  if (!self() || member != *self()) return {.is = Place::Is::elsewhere, .member = member};
+  // The owner by a newer ring, which this node cannot read yet, has it.
+  if (history_.yielded(at.key().key) != 0) return {.is = Place::Is::wrong};
+  return {.owned = true};
 }
 
 Routing::Place Routing::place(const Command& command) {
@@ -147,21 +149,19 @@ std::optional<cluster::Hop> Routing::hop_of(const Command& command) {
 
 // ---- Handover -----------------------------------------------------------------------------------
 
-bool Routing::settle(const Command& command, std::uint32_t connection) {
-  if (!history_.open()) return true;
-  const bool stores = command.verb == proto::Verb::set ||
-                      (command.verb == proto::Verb::ms && command.meta.letters == 0);
-  return settle(Placement(node_, command.key), stores, connection);
-}
-
 bool Routing::settle(Bytes key, std::uint32_t connection) {
-  return !history_.open() || settle(Placement(node_, key), false, connection);
+  if (!history_.open()) return true;
+  const Placement at(node_, key);
+  if (at.anywhere() || at.failed() || !owns_placed(at.key().by)) return true;
+  // What was yielded cannot be settled; place() refuses it.
+  if (history_.yielded(at.key().key) != 0) return true;
+  return handover_.touch(at.key(), connection) == Handover::Touch::go_on;
 }
 
-bool Routing::settle(const Placement& at, bool stores, std::uint32_t connection) {
-  if (at.anywhere() || at.failed() || !owns_placed(at.key().by)) return true;
-  const bool replaces = stores && !at.names_object();
-  return handover_.touch(at.key(), replaces, connection) == Handover::Touch::go_on;
+bool Routing::is_settled(Bytes key) const {
+  const Placement at(node_, key);
+  return at.anywhere() || at.failed() ||
+         history_.judge(at.key()) == cluster::RingHistory::State::good;
 }
 
 // ---- What only a node may do that others take for alive -----------------------------------------

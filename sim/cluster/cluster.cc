@@ -1,10 +1,12 @@
 #include "sim/cluster/cluster.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
+#include "cacheismo/cluster/ring_history.h"
 
 namespace cacheismo::sim {
 namespace {
@@ -15,6 +17,26 @@ constexpr Duration stopping = std::chrono::seconds(10);
 // A circuit stays open for that long at most (cluster/circuit.h); what is under way ends meanwhile.
 constexpr Duration recovering = limits::peer_pause_max + std::chrono::milliseconds(1500);
 constexpr Duration answering = std::chrono::seconds(5);
+// A ring is the latest for nodes, then gifts that were refused are given once more.
+constexpr Duration moving = std::chrono::milliseconds(2500);
+// Two seconds, and one for each move: nodes asked one after the other agree on what is immortal.
+constexpr Duration dying = std::chrono::seconds(9);
+// A past is closed a minute after the change, ten seconds after the last gift (node/handover.h).
+constexpr Duration closing = std::chrono::seconds(75);
+constexpr Duration tick = std::chrono::milliseconds(20);  // of clocks that drift, and of turns
+constexpr Duration publishing = std::chrono::milliseconds(300);  // after the last fault
+
+constexpr std::uint64_t ring_chance = 1u << 20;  // no client's number
+
+RingChanges::Options ring_options(const ClusterOptions& options) {
+  return {.nodes = options.nodes,
+          .hashing = options.hashing,
+          .every = Duration(static_cast<std::int64_t>(options.plan.ring_every_ns)),
+          .spread_max = Duration(static_cast<std::int64_t>(options.plan.ring_spread_ns_max)),
+          .until_ns = static_cast<std::int64_t>(options.plan.until_ns) + publishing.count(),
+          .orderly = options.orderly_changes,
+          .abrupt = options.moves_lose};
+}
 
 }  // namespace
 
@@ -27,7 +49,7 @@ void Cluster::configure(node::Config& config, std::size_t node) {
   if (members_.size() == 1) return;
   RingList& ring = members_[node]->ring;
   config.cluster.source = &ring;
-  config.cluster.node_name = ring.view().spec.members[node].name;
+  config.cluster.node_name = name(node);
 }
 
 void Cluster::sabotage(Member& member) {
@@ -48,25 +70,32 @@ void Cluster::sabotage(Member& member) {
 Cluster::Cluster(const ClusterOptions& options)
     : options_(options),
       world_(options.seed, options.plan, options.journal),
-      recorder_(world_.clockwork(), Keys(options.keys, options.objects)) {
+      recorder_(world_.clockwork(), Keys(options.keys, options.objects)),
+      rings_(ring_options(options), world_.workload(ring_chance)),
+      owner_watch_(world_.clockwork(), recorder_.keys(), rings_, options.nodes),
+      moves_(recorder_.keys().count()) {
   CHECK_GT(options_.nodes, 0u);
   CHECK_LT(options_.nodes, 200u);
   CHECK_LT(options_.clients, 50u);  // each has a host, and a world has at most 256
   CHECK(options_.objects == 0 || options_.scripts);
-  const node::RingView view = ring_of(options_.nodes, options_.hashing, 1);
-  const auto ring = cluster::Ring::make(view.spec);
-  CHECK(ring.has_value());
-  for (std::uint32_t key = 0; key < recorder_.keys().count(); key++) {
-    owners_.push_back(ring->owner(recorder_.keys().item(key)));
-  }
   KeyClient::Options client = options_.client;
   client.nodes.clear();
-  client.owners = owners_;
+  if (options_.plan.ring_every_ns == 0) {
+    for (std::uint32_t key = 0; key < moves_.size(); key++) client.owners.push_back(owner(key));
+  }
   if (options_.nodes > 1) client.calm_from_ns = calm_from_ns();
   for (std::size_t i = 0; i < options_.nodes; i++) {
     const io::Address at = address(i);
     members_.push_back(std::make_unique<Member>(world_.add_host(at.host)));
-    members_.back()->ring.set(view);
+    members_.back()->ring.set(rings_.latest());
+    members_.back()->log.on_ring = [this, i](std::uint64_t epoch) {
+      owner_watch_.took(i, epoch);
+      rings_.heard(i, epoch, world_.now().count());
+    };
+    // Of sabotaged rings nobody else knows.
+    if (options_.nodes > 1 && options_.sabotage != Sabotage::odd_ring &&
+        options_.sabotage != Sabotage::odd_ring_hop)
+      members_.back()->io.set_witness(owner_watch_);
     client.nodes.push_back(at);
   }
   for (const auto& member : members_) sabotage(*member);
@@ -108,8 +137,8 @@ void Cluster::start_node(std::size_t number) {
 void Cluster::on_crash(SimIo& host) {
   const std::size_t number = host.number();  // nodes' hosts were added first
   members_[number]->node->stop(node::Stop::at_once);
-  for (std::uint32_t key = 0; key < recorder_.keys().count(); key++) {
-    if (owners_[key] == number) recorder_.lost(key);
+  for (std::uint32_t key = 0; key < moves_.size(); key++) {
+    if (moves_[key].empty() && owner(key) == number) recorder_.lost(key);
   }
 }
 
@@ -117,6 +146,89 @@ void Cluster::on_restart(SimIo& host) {
   const std::size_t number = host.number();
   CHECK(members_[number]->node->stopped());
   start_node(number);
+}
+
+// ---- Rings --------------------------------------------------------------------------------------
+
+void NodeLog::write(node::Level level, Bytes event, Bytes fields) {
+  constexpr Bytes head = "epoch=";
+  if (event == "ring_taken" && fields.starts_with(head)) {
+    std::uint64_t epoch = 0;
+    (void)std::from_chars(fields.data() + head.size(), fields.data() + fields.size(), epoch);
+    on_ring(epoch);
+  }
+  kept_.write(level, event, fields);
+}
+
+std::size_t Cluster::owner(std::uint32_t key) const {
+  return rings_.owner(rings_.epoch(), recorder_.keys().item(key));
+}
+
+std::size_t Cluster::moved() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(moves_, [](const auto& moves) { return !moves.empty(); }));
+}
+
+void Cluster::change_ring() {
+  const std::uint64_t epoch = rings_.epoch();
+  for (std::uint32_t key = 0; key < moves_.size(); key++) {
+    const std::string item = recorder_.keys().item(key);
+    if (rings_.owner(epoch, item) != rings_.owner(epoch - 1, item)) moves_[key].push_back(epoch);
+  }
+}
+
+void Cluster::deliver(const RingChanges::Delivery& delivery) {
+  Member& member = *members_[delivery.node];
+  member.ring.set(rings_.latest());
+  world_.clockwork().journal.note(world_.now().count(), Note::ring, member.io.number(), 0,
+                                  delivery.signal ? 1 : 0, rings_.epoch());
+  if (member.io.is_down()) return rings_.heard(delivery.node, rings_.epoch(), world_.now().count());
+  if (delivery.signal) (void)member.node->reload_ring();
+}
+
+/// Runs the world, and changes the ring in it.
+void Cluster::run_until(Duration time) {
+  while (true) {
+    const std::int64_t next_ns = std::min(rings_.next_ns(), time.count());
+    world_.run_until(std::max(world_.now(), Duration(next_ns)));
+    if (rings_.publish(world_.now().count())) change_ring();
+    for (const RingChanges::Delivery& one : rings_.deliver(world_.now().count())) deliver(one);
+    if (world_.now() >= time) return;
+  }
+}
+
+/// Whether a node has evicted something, or may have and has forgotten it.
+bool Cluster::has_evicted() const {
+  std::uint64_t refused = 0;
+  for (const auto& client : clients_) refused += client->tally().no_memory;
+  return seen_.evictions > 0 || refused > 0 || world_.marks().count(Mark::crashed) > 0 ||
+         seen_.items == 0;
+}
+
+/// What may have become of each key.
+std::vector<linear::CheckOptions> Cluster::allowances() const {
+  // Whatever was not touched since then is taken for a leftover by a node that forgets a ring.
+  constexpr std::uint64_t first_forgetting = cluster::RingHistory::past_max + 2;
+  std::int64_t forgetting_ns = linear::never_ns;
+  if (rings_.epoch() >= first_forgetting) forgetting_ns = rings_.published_ns(first_forgetting);
+  constexpr std::int64_t second_ns = 1'000'000'000;
+  const bool evicted = options_.evicts && has_evicted();
+  std::vector<linear::CheckOptions> all(moves_.size());
+  for (std::uint32_t key = 0; key < moves_.size(); key++) {
+    linear::CheckOptions& one = all[key];
+    one.may_forget_from_ns = evicted ? 0 : forgetting_ns;
+    one.expiry_slack_ns = tick.count() + static_cast<std::int64_t>(moves_[key].size()) * second_ns;
+    if (moves_[key].empty()) continue;
+    one.may_renumber_from_ns = rings_.published_ns(moves_[key].front());
+    const bool may_lose = options_.moves_lose || !options_.orderly_changes;
+    if (may_lose)
+      one.may_forget_from_ns = std::min(one.may_forget_from_ns, one.may_renumber_from_ns);
+    if (!options_.moves_lose) continue;
+    for (const std::uint64_t epoch : moves_[key]) {
+      one.forks.push_back({rings_.published_ns(epoch), rings_.heard_by_all_ns(epoch)});
+    }
+  }
+  return all;
 }
 
 // ---- Running ------------------------------------------------------------------------------------
@@ -133,12 +245,13 @@ void Cluster::audit() {
   for (const auto& client : clients_) {
     for (const std::string& text : client->take_violations()) violation(text);
   }
+  for (const std::string& text : owner_watch_.take_violations()) violation(text);
 }
 
 void Cluster::run_for(Duration length) {
   const Duration end = world_.now() + length;
   while (world_.now() < end && violations_.empty()) {
-    world_.run_until(std::min(world_.now() + audit_interval, end));
+    run_until(std::min(world_.now() + audit_interval, end));
     audit();
   }
 }
@@ -152,34 +265,56 @@ void Cluster::finish() {
     return !std::all_of(clients_.begin(), clients_.end(),
                         [](const auto& client) { return client->stopped(); });
   };
-  while (busy() && world_.now() < end) world_.run_for(audit_interval);
+  while (busy() && world_.now() < end) run_until(world_.now() + audit_interval);
   if (busy()) violation("a client did not come to its end");
   audit();
   if (violations_.empty() && members_.size() > 1) inspect();
   stop_nodes();
-  judgement_ = recorder_.judge();
+  const std::vector<linear::CheckOptions> allowed = allowances();
+  for (std::uint32_t key = 0; key < moves_.size(); key++) {
+    const std::int64_t moved_ns =
+        moves_[key].empty() ? linear::never_ns : rings_.published_ns(moves_[key].front());
+    recorder_.doubt_flushes(key, moved_ns, allowed[key].may_forget_from_ns);
+  }
+  judgement_ = recorder_.judge(allowed);
   for (const std::string& text : judgement_.failures) violation(text);
 }
 
 std::int64_t Cluster::calm_from_ns() const {
-  return static_cast<std::int64_t>(options_.plan.until_ns) + recovering.count();
+  const std::int64_t healed_ns =
+      static_cast<std::int64_t>(options_.plan.until_ns) + recovering.count();
+  return std::max(healed_ns, rings_.end_ns());
 }
 
-void Cluster::inspect() {
-  world_.run_until(std::max(world_.now(), Duration(calm_from_ns())));
+Inspection::Options Cluster::inspection_options() const {
   Inspection::Options options{.client = options_.clients + 1,
-                              .owners = owners_,
+                              .owners = {},
                               .timeout = answering,
                               .foreign = std::vector<std::uint64_t>(members_.size()),
-                              .scripts_ask = !options_.client.calls.empty()};
+                              .scripts_ask = !options_.client.calls.empty(),
+                              .ring_changed = rings_.epoch() > 1};
+  for (std::uint32_t key = 0; key < moves_.size(); key++) options.owners.push_back(owner(key));
   for (std::size_t i = 0; i < members_.size(); i++) options.nodes.push_back(address(i));
   for (const auto& client : clients_) {
     for (std::size_t i = 0; i < members_.size(); i++) {
       options.foreign[i] += client->tally().foreign[i];
     }
   }
-  Inspection inspection(world_, *inspector_, recorder_, options);
-  inspection.run();
+  return options;
+}
+
+void Cluster::inspect() {
+  run_until(std::max(world_.now(), Duration(calm_from_ns())));
+  if (rings_.heard_by_all_ns(rings_.epoch()) == linear::never_ns)
+    return violation("healed: a node has not taken the latest ring");
+  if (rings_.epoch() > 1) run_until(world_.now() + moving);
+  if (options_.client.mortal) run_until(world_.now() + dying);
+  Inspection inspection(world_, *inspector_, recorder_, inspection_options());
+  inspection.run(false);
+  if (rings_.epoch() > 1 && inspection.violations().empty()) {
+    run_until(world_.now() + closing);
+    inspection.run(true);
+  }
   seen_ = inspection.seen();
   for (const std::string& text : inspection.violations()) violation(text);
 }

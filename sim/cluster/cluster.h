@@ -8,19 +8,24 @@
 //  1. Everything follows from the options; the same options give the same journal hash.
 //  2. A node whose host crashes is destroyed and built anew when the host is back, at the same
 //     address and with nothing in memory. The histories say so.
-//  3. Several nodes have one ring of them all, which never changes. So a key has one owner, whose
-//     crash is the only loss that may be.
-//  4. finish() lets the world heal and drain, and says what is wrong: a client that does not come
+//  3. Several nodes have one ring, which changes as the plan says. What an operator does, run_for()
+//     does: it puts the next ring where each node can read it, and sends signals.
+//  4. The crash of its owner is the only loss of a key that has always had the same one. A key that
+//     has moved gets other CAS values. `moves_lose`: from its first move on it may be lost, and
+//     while nodes have different rings it may have two owners (linear/checker.h). Each move may
+//     make it live a second more or less, and a flush may miss it.
+//  5. finish() lets the world heal and drain, and says what is wrong: a client that does not come
 //     to its end, an audit, a stream that is left, what the inspection found, a history that no
 //     order explains.
 //
-// What it is not: it draws nothing (sim/cluster_scenario.cc does), and no ring changes in it.
+// What it is not: it draws nothing but rings (sim/cluster_scenario.cc does).
 
 #ifndef CACHEISMO_SIM_CLUSTER_CLUSTER_H_
 #define CACHEISMO_SIM_CLUSTER_CLUSTER_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,7 +39,9 @@
 #include "sim/arena.h"
 #include "sim/cluster/inspection.h"
 #include "sim/cluster/key_client.h"
+#include "sim/cluster/owner_watch.h"
 #include "sim/cluster/recorder.h"
+#include "sim/cluster/ring_changes.h"
 #include "sim/fault_plan.h"
 #include "sim/journal.h"
 #include "sim/ring_list.h"
@@ -58,8 +65,23 @@ struct ClusterOptions {
   std::optional<std::vector<lua::Script>> scripts = std::nullopt;
   /// number, nodes and owners are set by the cluster; of several nodes also calm_from_ns.
   KeyClient::Options client = {};
+  bool evicts = false;  ///< nodes have little memory: what says so explains that any key is gone
+  bool moves_lose = false;      ///< what is under way between nodes may be lost: faults are on
+  bool orderly_changes = true;  ///< RingChanges::Options::orderly
   Sabotage sabotage = Sabotage::none;  ///< needs a plan without crashes
   JournalLines* journal = nullptr;
+};
+
+/// The log of a node, which also says when the node has taken a ring.
+class NodeLog final : public node::Log {
+ public:
+  void write(node::Level level, Bytes event, Bytes fields) override;
+  [[nodiscard]] const KeptLog& kept() const { return kept_; }
+  /// The epoch of the ring that was taken since the last call, if any.
+  std::function<void(std::uint64_t epoch)> on_ring;
+
+ private:
+  KeptLog kept_;
 };
 
 class Cluster final : private HostFaults {
@@ -80,7 +102,7 @@ class Cluster final : private HostFaults {
   [[nodiscard]] SimIo& node_io(std::size_t node) { return members_[node]->io; }
   /// Of somebody who only looks. Requires several nodes.
   [[nodiscard]] SimIo& observer_io() { return *inspector_; }
-  [[nodiscard]] const KeptLog& log(std::size_t node) const { return members_[node]->log; }
+  [[nodiscard]] const KeptLog& log(std::size_t node) const { return members_[node]->log.kept(); }
   [[nodiscard]] const Recorder& recorder() const { return recorder_; }
   [[nodiscard]] const std::vector<std::unique_ptr<KeyClient>>& clients() const { return clients_; }
 
@@ -98,13 +120,17 @@ class Cluster final : private HostFaults {
   [[nodiscard]] const Inspection::Seen& seen() const { return seen_; }
   /// Of the histories, after finish().
   [[nodiscard]] const Recorder::Judgement& judgement() const { return judgement_; }
+  [[nodiscard]] const RingChanges& rings() const { return rings_; }
+  [[nodiscard]] const OwnerWatch& owner_watch() const { return owner_watch_; }
+  /// Keys whose owner has changed.
+  [[nodiscard]] std::size_t moved() const;
 
  private:
   struct Member {
     explicit Member(SimIo& the_io) : io(the_io) {}
 
     SimIo& io;
-    KeptLog log;
+    NodeLog log;
     std::optional<Arena> arena;
     std::optional<ScriptList> scripts;
     RingList ring;
@@ -120,6 +146,13 @@ class Cluster final : private HostFaults {
   void configure(node::Config& config, std::size_t node);
   void sabotage(Member& member);
   void start_node(std::size_t node);
+  void run_until(Duration time);
+  void change_ring();
+  void deliver(const RingChanges::Delivery& delivery);
+  [[nodiscard]] std::size_t owner(std::uint32_t key) const;
+  [[nodiscard]] bool has_evicted() const;
+  [[nodiscard]] std::vector<linear::CheckOptions> allowances() const;
+  [[nodiscard]] Inspection::Options inspection_options() const;
   void inspect();
   void stop_nodes();
   void audit();
@@ -128,8 +161,10 @@ class Cluster final : private HostFaults {
   ClusterOptions options_;
   World world_;
   Recorder recorder_;
-  std::vector<std::size_t> owners_;  ///< [key], of members_
-  SimIo* inspector_ = nullptr;       ///< of several nodes
+  RingChanges rings_;
+  OwnerWatch owner_watch_;
+  std::vector<std::vector<std::uint64_t>> moves_;  ///< [key], epochs by which it has moved
+  SimIo* inspector_ = nullptr;                     ///< of several nodes
   std::vector<std::unique_ptr<Member>> members_;
   std::vector<std::unique_ptr<KeyClient>> clients_;
   std::vector<std::string> violations_;

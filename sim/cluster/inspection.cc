@@ -36,8 +36,10 @@ void Inspection::violation(std::size_t node, const std::string& what) {
   violations_.push_back("n" + std::to_string(node + 1) + ", " + what);
 }
 
-void Inspection::run() {
-  answers_.resize(recorder_.keys().count());
+void Inspection::run(bool closed) {
+  closed_ = closed;
+  seen_ = {};
+  answers_.assign(recorder_.keys().count(), std::nullopt);
   options_.foreign.resize(options_.nodes.size());
   for (std::size_t node = 0; node < options_.nodes.size(); node++) {
     RawConnection connection(io_, options_.nodes[node], options_.timeout);
@@ -69,7 +71,7 @@ std::string Inspection::ask(RawConnection& connection, Bytes request, Bytes end)
 std::optional<Operation> Inspection::read(std::uint32_t key, std::size_t node,
                                           RawConnection& connection) {
   Operation told{.client = options_.client, .verb = Verb::get};
-  if (options_.owners[key] != node) options_.foreign[node]++;
+  if (options_.ring_changed || options_.owners[key] != node) options_.foreign[node]++;
   const auto handle = recorder_.begin(key, told);
   const std::string reply = ask(connection, recorder_.keys().encoded(key, told), end_line);
   Bytes rest = reply;
@@ -141,12 +143,27 @@ void Inspection::look_at_counters(std::size_t node, RawConnection& connection) {
   if (forwarded > foreign) more("clients asked it for ", foreign, " that are not its own");
   if (answered + failed > forwarded) more("and ", answered + failed, " answered or failed");
   const std::uint64_t calls = stat(text, ":calls");
-  if (!options_.scripts_ask && calls > forwarded + stat(text, "retried"))
+  const bool asks_itself = options_.scripts_ask || options_.ring_changed;
+  if (!asks_itself && calls > forwarded + stat(text, "retried"))
     more("and ", calls, " sent to peers");
   if (stat(text, ":in_flight") > 0) violation(node, "healed: waits for a peer that nobody asked");
-  if (!options_.scripts_ask && stat(text, "wrong_owner_sent") > 0) {
+  if (!asks_itself && stat(text, "wrong_owner_sent") > 0) {
     violation(node, "hops: was asked by a node for what is not its own, by a ring that all have");
   }
+  look_at_handover(node, text);
+  const std::string all = ask(connection, "stats\r\n", end_line);
+  seen_.evictions += stat(all, "evictions");
+  seen_.expired += stat(all, "get_expired") + stat(all, "expired_unfetched");
+}
+
+void Inspection::look_at_handover(std::size_t node, const std::string& text) {
+  seen_.taken += stat(text, "handover_taken");
+  seen_.received += stat(text, "handover_received");
+  seen_.received_late += stat(text, "handover_received_late");
+  seen_.wrong_owner += stat(text, "wrong_owner_sent");
+  if (stat(text, "handover_active") > 0) violation(node, "drained: has still something to give");
+  if (closed_ && stat(text, "handover_open") > 0)
+    violation(node, "drained: does not forget the rings before");
 }
 
 }  // namespace cacheismo::sim

@@ -17,6 +17,9 @@ using proto::ReplyWord;
 constexpr Duration reconnect_pause = std::chrono::milliseconds(20);
 constexpr Bytes cluster_error = "cluster: ";
 constexpr Bytes unknown_error = "the outcome is unknown";
+constexpr Bytes memory_error = "out of memory";
+constexpr std::uint64_t lives_label = 1;
+constexpr std::uint64_t seconds_max = 2;
 
 }  // namespace
 
@@ -25,6 +28,7 @@ KeyClient::KeyClient(SimIo& io, Recorder& recorder, Options options, Prng chance
       recorder_(recorder),
       options_(std::move(options)),
       chance_(chance),
+      lives_(chance.derive(lives_label)),
       tokens_(recorder.keys().count()) {
   CHECK(!options_.nodes.empty());
   CHECK(options_.owners.empty() || options_.owners.size() == tokens_.size());
@@ -135,7 +139,7 @@ std::string KeyClient::new_value(std::uint32_t key) {
   const std::uint64_t number = ++values_;
   if (recorder_.keys().kind(key) != Keys::Kind::number) {
     std::string value = 'c' + std::to_string(options_.number) + '-' + std::to_string(number);
-    if (options_.value_bytes_max > value.size() && chance_.chance(1, 16)) {
+    if (options_.value_bytes_max > value.size() && chance_.chance(1, options_.long_one_in)) {
       value.resize(chance_.between(value.size(), options_.value_bytes_max), '.');
     }
     return value;
@@ -154,13 +158,24 @@ Operation KeyClient::draw_operation(std::uint32_t key) {
   const bool makes_map =
       operation.verb == Verb::set && recorder_.keys().kind(key) == Keys::Kind::map;
   if (linear::writes_value(operation.verb) && !makes_map) operation.value = new_value(key);
+  if (options_.mortal) make_mortal(key, operation);
   return operation;
+}
+
+/// Some gets touch, and some writes are for a while.
+void KeyClient::make_mortal(std::uint32_t key, Operation& operation) {
+  const Keys::Kind kind = recorder_.keys().kind(key);
+  if (kind == Keys::Kind::counter || kind == Keys::Kind::map || !lives_.chance(1, 3)) return;
+  if (operation.verb == Verb::get) operation.verb = lives_.chance(1, 2) ? Verb::gat : Verb::touch;
+  if (!linear::sets_seconds(operation.verb)) return;
+  operation.seconds = static_cast<std::uint32_t>(lives_.between(0, seconds_max));
+  tally_.mortal += operation.seconds > 0 ? 1u : 0u;
 }
 
 void KeyClient::add_part(Asked& asked, std::uint32_t key, const Operation& operation) {
   asked_here_++;
   tally_.asked++;
-  if (!options_.owners.empty() && options_.owners[key] != node_) tally_.foreign[node_]++;
+  if (options_.owners.empty() || options_.owners[key] != node_) tally_.foreign[node_]++;
   asked.parts.push_back({recorder_.begin(key, operation), operation});
 }
 
@@ -184,7 +199,7 @@ void KeyClient::ask_several(std::uint32_t count) {
   for (std::uint32_t i = 0; i < std::min(count, keys); i++, key = (key + 1) % keys) {
     Operation operation = draw_operation(key);
     std::string name;
-    if (operation.verb != Verb::gets) {
+    if (operation.verb != Verb::gets && operation.verb != Verb::gat) {
       name = recorder_.keys().asked_by_get(key, operation.verb);
     }
     if (name.empty()) {
@@ -197,6 +212,18 @@ void KeyClient::ask_several(std::uint32_t count) {
   tally_.multi_gets++;
   under_way_.push_back(std::move(asked));
   sending_ += line + "\r\n";
+}
+
+/// Of all keys; each is a part of it.
+void KeyClient::ask_flush() {
+  Asked asked;
+  const Operation flush{.client = options_.number, .verb = Verb::flush};
+  for (std::uint32_t key = 0; key < recorder_.keys().count(); key++) add_part(asked, key, flush);
+  // One request for each of the others.
+  tally_.foreign[node_] += options_.nodes.size();
+  tally_.flushes++;
+  under_way_.push_back(std::move(asked));
+  sending_ += recorder_.keys().encoded(0, flush);
 }
 
 void KeyClient::ask_call() {
@@ -221,6 +248,10 @@ void KeyClient::ask() {
   for (std::uint32_t i = 0; i < requests; i++) {
     if (!options_.calls.empty() && chance_.chance(1, 2)) {
       ask_call();
+      continue;
+    }
+    if (options_.flush_one_in > 0 && lives_.chance(1, options_.flush_one_in)) {
+      ask_flush();
       continue;
     }
     const bool several = options_.keys_per_get_max > 1 && chance_.chance(1, 4);
@@ -327,7 +358,10 @@ bool KeyClient::take_end(const ReplyPart& part, Asked& asked) {
 
 void KeyClient::take_error(const ReplyPart& part, Asked& asked) {
   tally_.errors++;
-  if (began_ns_ >= options_.calm_from_ns) violation("calm: was told " + std::string(part.text));
+  const bool no_memory = options_.short_of_memory && part.text.starts_with(memory_error);
+  tally_.no_memory += no_memory ? 1u : 0u;
+  if (began_ns_ >= options_.calm_from_ns && !no_memory)
+    violation("calm: was told " + std::string(part.text));
   // Of a get of several, each may have been asked of another node.
   const bool certain = asked.parts.size() == 1 && part.text.starts_with(cluster_error) &&
                        part.text.find(unknown_error) == Bytes::npos;

@@ -17,7 +17,7 @@
 //  6. After stop() it finishes what is under way and closes; stopped() says when.
 //
 // What it is not: it knows nothing about who owns a key, but counts what it asks of others than
-// those whom its options name.
+// those whom its options name as owners.
 
 #ifndef CACHEISMO_SIM_CLUSTER_KEY_CLIENT_H_
 #define CACHEISMO_SIM_CLUSTER_KEY_CLIENT_H_
@@ -42,14 +42,18 @@ class KeyClient final : private io::StreamEvents, private io::TimerEvents {
   struct Options {
     std::uint32_t number = 0;
     std::vector<io::Address> nodes;                 ///< any of them may be asked for any key
-    std::vector<std::size_t> owners;                ///< [key], of `nodes`; empty: nobody's
+    std::vector<std::size_t> owners;                ///< [key], of `nodes`; empty: not known
     Duration think = std::chrono::milliseconds(2);  ///< mean pause between what goes in one go
     Duration timeout = std::chrono::seconds(1);     ///< of what goes in one go
     Duration connect_timeout = std::chrono::milliseconds(200);
     std::uint64_t operations_per_connection = 100;
     std::uint32_t pipeline_max = 1;      ///< requests in one go
     std::uint32_t keys_per_get_max = 1;  ///< keys of one get
-    std::uint64_t value_bytes_max = 0;   ///< of one value in 16; the others are as short as can be
+    std::uint64_t value_bytes_max = 0;   ///< of one value in `long_one_in`
+    std::uint64_t long_one_in = 16;      ///< the other values are as short as can be
+    bool mortal = false;                 ///< some values have seconds to live
+    std::uint64_t flush_one_in = 0;      ///< of the goes; 0: nobody flushes
+    bool short_of_memory = false;        ///< nodes may say that they are
     /// Gets that are no key's: what is behind `get `, drawn from lines. Only that they are answered
     /// is judged. See sim/own_scripts.h.
     std::vector<std::string> calls;
@@ -63,11 +67,14 @@ class KeyClient final : private io::StreamEvents, private io::TimerEvents {
     std::uint64_t errors = 0;  ///< error replies
     std::uint64_t calls = 0;
     std::uint64_t call_errors = 0;  ///< of scripts; those of the cluster are among the errors
-    std::uint64_t withdrawn = 0;    ///< operations of errors that say that nothing was executed
-    std::uint64_t timeouts = 0;     ///< connections that were given up
-    std::uint64_t lost = 0;         ///< connections that ended under an operation or before one
+    std::uint64_t mortal = 0;       ///< operations that say for how many seconds
+    std::uint64_t flushes = 0;
+    std::uint64_t no_memory = 0;  ///< error replies that say so
+    std::uint64_t withdrawn = 0;  ///< operations of errors that say that nothing was executed
+    std::uint64_t timeouts = 0;   ///< connections that were given up
+    std::uint64_t lost = 0;       ///< connections that ended under an operation or before one
     std::uint64_t connect_failures = 0;
-    std::vector<std::uint64_t> foreign;  ///< [node]: operations asked there that it does not own
+    std::vector<std::uint64_t> foreign;  ///< [node]: operations asked there that it may not own
   };
 
   KeyClient(SimIo& io, Recorder& recorder, Options options, Prng chance);
@@ -112,6 +119,8 @@ class KeyClient final : private io::StreamEvents, private io::TimerEvents {
   void ask();
   [[nodiscard]] linear::Operation draw_operation(std::uint32_t key);
   [[nodiscard]] std::string new_value(std::uint32_t key);
+  void make_mortal(std::uint32_t key, linear::Operation& operation);
+  void ask_flush();
   void ask_one();
   void ask_several(std::uint32_t count);
   void ask_call();
@@ -134,6 +143,7 @@ class KeyClient final : private io::StreamEvents, private io::TimerEvents {
   Recorder& recorder_;
   Options options_;
   Prng chance_;
+  Prng lives_;  ///< of seconds and flushes
   State state_ = State::waiting;
   bool stopping_ = false;
   io::StreamId stream_;

@@ -18,7 +18,7 @@ namespace {
 constexpr Bytes no_number_text = "cannot increment or decrement non-numeric value";
 constexpr Bytes field_head = "f : ";
 
-bool is_read(Verb verb) { return verb == Verb::get || verb == Verb::gets; }
+bool is_read(Verb verb) { return verb == Verb::get || verb == Verb::gets || verb == Verb::gat; }
 
 /// What a one-line reply to a command that is no get says; nullopt: nothing that it could.
 std::optional<Outcome> outcome_of(Verb verb, const ReplyPart& part) {
@@ -29,6 +29,8 @@ std::optional<Outcome> outcome_of(Verb verb, const ReplyPart& part) {
     case ReplyWord::exists: outcome = Outcome::exists; break;
     case ReplyWord::deleted: outcome = Outcome::deleted; break;
     case ReplyWord::not_found: outcome = Outcome::not_found; break;
+    case ReplyWord::touched: outcome = Outcome::touched; break;
+    case ReplyWord::ok: outcome = Outcome::forgotten; break;
     case ReplyWord::number: outcome = Outcome::number; break;
     case ReplyWord::client_error:
       if (!part.text.starts_with(no_number_text)) return std::nullopt;
@@ -92,12 +94,17 @@ std::string Keys::asked_by_get(std::uint32_t key, Verb verb) const {
 }
 
 std::string Keys::encoded(std::uint32_t key, const Operation& operation) const {
+  const std::string seconds = std::to_string(operation.seconds);
+  if (operation.verb == Verb::flush) return "flush_all\r\n";
+  if (operation.verb == Verb::gat) return "gat " + seconds + ' ' + name(key) + "\r\n";
+  if (operation.verb == Verb::touch) return "touch " + name(key) + ' ' + seconds + "\r\n";
   const std::string get = asked_by_get(key, operation.verb);
   if (!get.empty()) return (operation.verb == Verb::gets ? "gets " : "get ") + get + "\r\n";
   const std::string named = kind(key) == Kind::map && operation.verb != Verb::remove
                                 ? "map:put:" + name(key) + ":f"
                                 : item(key);
-  const std::string stored = ' ' + named + " 0 0 " + std::to_string(operation.value.size());
+  const std::string stored =
+      ' ' + named + " 0 " + seconds + ' ' + std::to_string(operation.value.size());
   const std::string data = "\r\n" + operation.value + "\r\n";
   switch (operation.verb) {
     case Verb::set: return "set" + stored + data;

@@ -41,7 +41,8 @@ class Keys {
 
   /// What stands behind `get ` for this operation; empty: it is no kind of get.
   [[nodiscard]] std::string asked_by_get(std::uint32_t key, linear::Verb verb) const;
-  /// The bytes of the request. A gets is one only where `gets` is asked.
+  /// The bytes of the request. A gets is one only where `gets` is asked. Only plain keys live for
+  /// some seconds.
   [[nodiscard]] std::string encoded(std::uint32_t key, const linear::Operation& operation) const;
 
   // Both fill in outcome, value, token and result. False: the reply fits no such operation.

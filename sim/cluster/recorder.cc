@@ -41,14 +41,23 @@ void Recorder::lost(std::uint32_t key) {
   histories_[key].push_back({0, Verb::forget, Outcome::forgotten, now_ns, now_ns});
 }
 
-Recorder::Judgement Recorder::judge(const linear::CheckOptions& options) const {
+void Recorder::doubt_flushes(std::uint32_t key, std::int64_t from_ns,
+                             std::int64_t may_forget_from_ns) {
+  for (Operation& one : histories_[key]) {
+    if (one.verb != Verb::flush) continue;
+    if (linear::is_known(one) && one.return_ns >= from_ns) one.outcome = Outcome::unknown;
+    if (!linear::is_known(one) && one.call_ns >= may_forget_from_ns) one.verb = Verb::get;
+  }
+}
+
+Recorder::Judgement Recorder::judge(const std::vector<linear::CheckOptions>& options) const {
   Judgement judgement;
   for (std::uint32_t key = 0; key < keys_.count(); key++) {
     for (const Operation& one : histories_[key]) {
       judgement.operations++;
       judgement.unknown += one.outcome == Outcome::unknown ? 1u : 0u;
     }
-    const linear::Result result = linear::check(histories_[key], options);
+    const linear::Result result = linear::check(histories_[key], options[key]);
     if (result.verdict == linear::Verdict::undecided) judgement.undecided++;
     if (result.verdict != linear::Verdict::not_linearizable) continue;
     judgement.failures.push_back("history: key " + keys_.item(key) + ": " + result.text);

@@ -57,8 +57,13 @@ class Recorder {
   /// The key's owner lost its memory.
   void lost(std::uint32_t key);
 
+  /// Flushes from `from_ns` on may have missed the key, which was moving. Of those whose outcome is
+  /// not known none is kept from `may_forget_from_ns` on: a loss explains as much.
+  void doubt_flushes(std::uint32_t key, std::int64_t from_ns, std::int64_t may_forget_from_ns);
+
   [[nodiscard]] const linear::History& history(std::uint32_t key) const { return histories_[key]; }
-  [[nodiscard]] Judgement judge(const linear::CheckOptions& options = {}) const;
+  /// `options`: of each key.
+  [[nodiscard]] Judgement judge(const std::vector<linear::CheckOptions>& options) const;
 
  private:
   const Clockwork& clockwork_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cacheismo/base/check.h"
+#include "sim/linear/copies.h"
 #include "sim/linear/register.h"
 #include "sim/linear/timeline.h"
 
@@ -20,48 +21,24 @@ constexpr std::size_t shown_operations_max = 24;
 constexpr std::size_t shown_order_max = 12;
 constexpr std::uint32_t no_twin = UINT32_MAX;
 
-/// Which operations were taken, as bits; spelt short when most of the early ones are.
-class Done {
- public:
-  explicit Done(std::size_t operations) : words_((operations + 63) / 64) {}
-  void flip(std::uint32_t operation) { words_[operation / 64] ^= 1ull << (operation % 64); }
-  [[nodiscard]] bool has(std::uint32_t operation) const {
-    return (words_[operation / 64] >> (operation % 64) & 1) != 0;
-  }
+/// What happens to the key before an operation, and which owner executes it.
+enum class Way : std::uint8_t { plain, forgotten, renumbered, other, other_forgotten };
 
-  void spell(const State& state, const std::optional<State>& without, std::string& out) const {
-    std::size_t begin = 0;
-    std::size_t end = words_.size();
-    while (begin < end && words_[begin] == ~0ull) begin++;
-    while (end > begin && words_[end - 1] == 0) end--;
-    out.clear();
-    append(out, begin);
-    append(out, state.value);
-    append(out, state.token);
-    append(out, without ? without->value : UINT64_MAX);
-    append(out, without ? without->token : 0);
-    for (std::size_t i = begin; i < end; i++) append(out, words_[i]);
-  }
-
- private:
-  static void append(std::string& out, std::uint64_t word) {
-    out.append(reinterpret_cast<const char*>(&word), sizeof word);
-  }
-
-  std::vector<std::uint64_t> words_;
-};
-
-/// One operation of an order: whether the key was lost before it, and the state after it.
+/// One operation of an order, and the state after it.
 struct Taken {
   std::uint32_t operation = 0;
-  bool forgot = false;
+  Way way = Way::plain;
   State after;
 };
 
 class Search {
  public:
   Search(const History& history, const CheckOptions& options)
-      : history_(history), options_(options), timeline_(history), done_(history.size()) {
+      : history_(history),
+        options_(options),
+        register_(options.second_ns, options.expiry_slack_ns),
+        timeline_(history),
+        done_(history.size()) {
     for (const Operation& one : history) known_left_ += is_known(one) ? 1u : 0u;
     find_twins();
   }
@@ -76,20 +53,26 @@ class Search {
   struct Choice {
     std::uint32_t entry = Timeline::head;
     bool unknown = false;
-    bool forgets = false;
+    Way way = Way::plain;
   };
   struct Frame {
     Choice choice;
-    State before;
+    Copies before;
+    std::int64_t now_ns = 0;
   };
 
   void find_twins();
-  [[nodiscard]] bool is_needless(const Choice& choice, const State& before, const State& next);
-  [[nodiscard]] std::optional<State> without_last_unknown() const;
+  [[nodiscard]] std::int64_t earliest_ns(const Choice& choice) const;
+  [[nodiscard]] std::uint32_t fork_at(const Choice& choice) const;
+  [[nodiscard]] bool allows(const Copies& copies, const Choice& choice) const;
+  [[nodiscard]] Copies prepared(Copies copies, const Choice& choice) const;
+  [[nodiscard]] std::optional<Copies> stepped(Copies copies, const Choice& choice);
+  [[nodiscard]] bool is_needless(const Choice& choice, const Copies& before, const Copies& next);
+  [[nodiscard]] std::optional<Copies> without_last_unknown() const;
   [[nodiscard]] bool settle_on(Choice& choice) const;
   [[nodiscard]] bool advance(Choice& choice) const;
-  [[nodiscard]] std::optional<State> tried(const Choice& choice);
-  void take(const Choice& choice, const State& next);
+  [[nodiscard]] std::optional<Copies> tried(const Choice& choice);
+  void take(const Choice& choice, const Copies& next);
   void undo();
 
   const History& history_;
@@ -97,7 +80,8 @@ class Search {
   Register register_;
   Timeline timeline_;
   Done done_;
-  State state_;
+  Copies copies_;
+  std::int64_t now_ns_ = 0;  ///< the latest call of those taken: none of the others is before it
   std::vector<std::uint32_t> twins_;  ///< an equal operation without reply that was called before
   std::vector<Frame> frames_;
   std::vector<Taken> order_;
@@ -114,7 +98,7 @@ bool Search::settle_on(Choice& choice) const {
   while (true) {
     if (!timeline_.is_call(choice.entry)) {
       if (choice.unknown) return false;
-      choice = {timeline_.first(), true, false};
+      choice = {timeline_.first(), true};
       continue;
     }
     if (is_known(history_[timeline_.operation(choice.entry)]) != choice.unknown) return true;
@@ -122,15 +106,77 @@ bool Search::settle_on(Choice& choice) const {
   }
 }
 
-bool Search::advance(Choice& choice) const {
-  if (!choice.forgets && state_ != State{} &&
-      timeline_.first_return_ns() >= options_.may_forget_from_ns) {
-    choice.forgets = true;
-    return true;
+/// No operation that is taken next happens before this.
+std::int64_t Search::earliest_ns(const Choice& choice) const {
+  return std::max(now_ns_, history_[timeline_.operation(choice.entry)].call_ns);
+}
+
+/// The fork in which the operation may happen; 0: in none.
+std::uint32_t Search::fork_at(const Choice& choice) const {
+  const std::int64_t from_ns = earliest_ns(choice);
+  const std::int64_t to_ns = timeline_.first_return_ns();
+  for (std::uint32_t i = 0; i < options_.forks.size(); i++) {
+    const Span& fork = options_.forks[i];
+    if (fork.from_ns <= to_ns && from_ns <= fork.to_ns) return i + 1;
   }
-  choice.forgets = false;
+  return 0;
+}
+
+/// Whether the choice's way is possible, and not the same as one before it.
+bool Search::allows(const Copies& copies, const Choice& choice) const {
+  const std::int64_t until_ns = timeline_.first_return_ns();
+  const bool may_forget = until_ns >= options_.may_forget_from_ns;
+  switch (choice.way) {
+    case Way::plain: return true;
+    case Way::forgotten: {
+      const State one = prepared(copies, {choice.entry}).one;
+      return one != State{} && (may_forget || until_ns >= one.dies_from_ns);
+    }
+    case Way::renumbered: return until_ns >= options_.may_renumber_from_ns && copies.one.token != 0;
+    case Way::other: return fork_at(choice) != 0;
+    case Way::other_forgotten: return may_forget && copies.other != State{} && fork_at(choice) != 0;
+  }
+  return false;
+}
+
+bool Search::advance(Choice& choice) const {
+  while (choice.way != Way::other_forgotten) {
+    choice.way = static_cast<Way>(static_cast<int>(choice.way) + 1);
+    if (allows(copies_, choice)) return true;
+  }
+  choice.way = Way::plain;
   choice.entry = timeline_.after(choice.entry);
   return settle_on(choice);
+}
+
+/// What the operation meets.
+Copies Search::prepared(Copies copies, const Choice& choice) const {
+  const bool ended =
+      copies.fork != 0 && options_.forks[copies.fork - 1].to_ns < earliest_ns(choice);
+  if (ended) copies = {.one = copies.other, .other = {}};
+  for (State* state : {&copies.one, &copies.other}) {
+    if (state->dies_by_ns < earliest_ns(choice)) *state = {};
+  }
+  switch (choice.way) {
+    case Way::plain: break;
+    case Way::forgotten: copies.one = {}; break;
+    case Way::renumbered: copies.one.token = 0; break;
+    case Way::other:
+      if (copies.fork == 0) copies.fork = fork_at(choice);
+      break;
+    case Way::other_forgotten: copies.other = {}; break;
+  }
+  return copies;
+}
+
+/// After it, if it is possible.
+std::optional<Copies> Search::stepped(Copies copies, const Choice& choice) {
+  const bool at_other = choice.way >= Way::other && copies.fork != 0;
+  State& executes = at_other ? copies.other : copies.one;
+  const auto next = register_.step(executes, history_[timeline_.operation(choice.entry)]);
+  if (!next) return std::nullopt;
+  executes = *next;
+  return copies;
 }
 
 /// Of operations without a reply that ask for the same, it does not matter which one happened: the
@@ -142,7 +188,7 @@ void Search::find_twins() {
        entry = timeline_.after(entry)) {
     const std::uint32_t index = timeline_.operation(entry);
     const Operation& one = history_[index];
-    if (is_known(one) || !timeline_.is_call(entry)) continue;
+    if (is_known(one) || !timeline_.is_call(entry) || one.seconds != 0) continue;
     const auto [at, is_first] =
         last.try_emplace({one.verb, one.value, one.token, one.number}, index);
     if (!is_first) twins_[index] = std::exchange(at->second, index);
@@ -150,46 +196,55 @@ void Search::find_twins() {
 }
 
 /// If the last operation of the order is one without a reply: the state that it met.
-std::optional<State> Search::without_last_unknown() const {
+std::optional<Copies> Search::without_last_unknown() const {
   if (frames_.empty() || !frames_.back().choice.unknown) return std::nullopt;
-  return frames_.back().choice.forgets ? State{} : frames_.back().before;
+  Copies copies = frames_.back().before;
+  switch (frames_.back().choice.way) {
+    case Way::forgotten: copies.one = {}; break;
+    case Way::renumbered: copies.one.token = 0; break;
+    case Way::other_forgotten: copies.other = {}; break;
+    default: break;
+  }
+  return copies;
 }
 
 /// An order with as few operations without a reply as possible, the older of twins first, is
 /// enough. So such an operation changes something, and its successor is not the same without it.
-bool Search::is_needless(const Choice& choice, const State& before, const State& next) {
+bool Search::is_needless(const Choice& choice, const Copies& before, const Copies& next) {
   const std::uint32_t operation = timeline_.operation(choice.entry);
   if (choice.unknown) {
-    if (next == before) return true;
+    // That it is the first at a second owner only loses what the first one has.
+    if (next.one == before.one && next.other == before.other) return true;
     if (twins_[operation] != no_twin && !done_.has(twins_[operation])) return true;
   }
-  const std::optional<State> without = without_last_unknown();
-  if (!without) return false;
-  return register_.step(choice.forgets ? State{} : *without, history_[operation]) == next;
+  const std::optional<Copies> without = without_last_unknown();
+  if (!without || !allows(*without, choice)) return false;
+  return stepped(prepared(*without, choice), choice) == next;
 }
 
 /// The state after the choice, if it is possible and new.
-std::optional<State> Search::tried(const Choice& choice) {
+std::optional<Copies> Search::tried(const Choice& choice) {
   steps_++;
   const std::uint32_t operation = timeline_.operation(choice.entry);
-  const State before = choice.forgets ? State{} : state_;
-  const std::optional<State> next = register_.step(before, history_[operation]);
+  const Copies before = prepared(copies_, choice);
+  const std::optional<Copies> next = stepped(before, choice);
   if (!next) return std::nullopt;
   if (is_needless(choice, before, *next)) return std::nullopt;
   done_.flip(operation);
-  done_.spell(*next, choice.unknown ? std::optional<State>(before) : std::nullopt, key_);
+  done_.spell(*next, choice.unknown ? std::optional<Copies>(before) : std::nullopt, key_);
   done_.flip(operation);
   if (!seen_.insert(key_).second) return std::nullopt;
   return next;
 }
 
-void Search::take(const Choice& choice, const State& next) {
+void Search::take(const Choice& choice, const Copies& next) {
   const std::uint32_t operation = timeline_.operation(choice.entry);
-  frames_.push_back({choice, state_});
-  order_.push_back({operation, choice.forgets, next});
+  frames_.push_back({choice, copies_, now_ns_});
+  order_.push_back({operation, choice.way, choice.way >= Way::other ? next.other : next.one});
+  now_ns_ = earliest_ns(choice);
   timeline_.take_out(choice.entry);
   done_.flip(operation);
-  state_ = next;
+  copies_ = next;
   if (!is_known(history_[operation])) return;
   known_left_--;
   if (known_left_ >= best_left_) return;
@@ -202,7 +257,8 @@ void Search::undo() {
   const std::uint32_t operation = order_.back().operation;
   timeline_.put_back(frame.choice.entry);
   done_.flip(operation);
-  state_ = frame.before;
+  copies_ = frame.before;
+  now_ns_ = frame.now_ns;
   known_left_ += is_known(history_[operation]) ? 1u : 0u;
   order_.pop_back();
   frames_.pop_back();
@@ -236,9 +292,10 @@ std::string Search::best_order() const {
   const std::size_t from = best_.size() - std::min(best_.size(), shown_order_max);
   if (from > 0) text += "  (" + std::to_string(from) + " before)\n";
   for (std::size_t i = from; i < best_.size(); i++) {
-    if (best_[i].forgot) text += "  the key is lost\n";
-    text += "  " + to_string(history_[best_[i].operation]) + " -> " +
-            register_.to_string(best_[i].after) + "\n";
+    if (best_[i].way == Way::forgotten) text += "  the key is lost\n";
+    text += (best_[i].way >= Way::other ? "  at the second owner: " : "  ") +
+            to_string(history_[best_[i].operation]) + " -> " + register_.to_string(best_[i].after) +
+            "\n";
   }
   return text;
 }

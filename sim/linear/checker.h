@@ -9,9 +9,18 @@
 //  1. linearizable: an order was found. not_linearizable: there is none. undecided: more steps than
 //     allowed; whoever asks counts those, because a checker that never decides checks nothing.
 //  2. A cache may forget. With `may_forget_from_ns` the key may be lost at any instant from then
-//     on, any number of times; one certain loss (a crash) is an operation, Verb::forget. Without
-//     either the register is exact.
-//  3. The text of a failure names the first reply that nothing explains, by looking for the
+//     on, any number of times; one certain loss (a crash) is an operation, Verb::forget. With
+//     `may_renumber_from_ns` its value may get another token. Without any the register is exact,
+//     but for values that have seconds to live.
+//  3. During a fork the key has two owners that do not know of each other. The second begins with
+//     nothing, at the first operation that it executes; what it has by the end of the fork is the
+//     key's state from then on, and what the first one has is gone:
+//
+//       first    a ---- set b ---- get: b --.
+//       second            get: miss -- set c -+--- get: c
+//                  |<------- fork ------>|
+//
+//  4. The text of a failure names the first reply that nothing explains, by looking for the
 //     shortest history that fails: all that was called before some instant, what had not returned
 //     then unknown.
 //
@@ -24,14 +33,24 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "sim/linear/history.h"
 
 namespace cacheismo::linear {
 
+struct Span {
+  std::int64_t from_ns = 0;
+  std::int64_t to_ns = never_ns;
+};
+
 struct CheckOptions {
   std::int64_t may_forget_from_ns = never_ns;
-  std::uint64_t steps_max = 2'000'000;  ///< of one search; a step asks the register once
+  std::int64_t may_renumber_from_ns = never_ns;
+  std::vector<Span> forks = {};            ///< one behind the other; only where it may also forget
+  std::int64_t second_ns = 1'000'000'000;  ///< of seconds to live
+  std::int64_t expiry_slack_ns = 0;        ///< by how much a value may die too early or too late
+  std::uint64_t steps_max = 2'000'000;     ///< of one search; a step asks the register once
 };
 
 enum class Verdict : std::uint8_t { linearizable, not_linearizable, undecided };

@@ -244,5 +244,55 @@ TEST(Checker, LongHistoryOfFewClientsIsCheap) {
   EXPECT_LT(result.steps, 20'000u);
 }
 
+TEST(Checker, InAForkEachOwnerAnswersForItselfAndTheSecondOneRemains) {
+  const CheckOptions fork{.may_forget_from_ns = 10, .forks = {{.from_ns = 10, .to_ns = 20}}};
+  Lines both;
+  both.set(1, 0, 1, "a").miss(2, 11, 12).set(2, 13, 14, "b").hit(1, 15, 16, "a");
+  EXPECT_FALSE(both.accepted({.may_forget_from_ns = 10}));
+  EXPECT_TRUE(both.accepted(fork));
+  Lines after = both;
+  EXPECT_TRUE(after.hit(1, 21, 22, "b").accepted(fork));
+  after = both;
+  EXPECT_FALSE(after.hit(1, 21, 22, "a").accepted(fork));
+  after = both;
+  EXPECT_TRUE(after.miss(1, 21, 22).accepted(fork));
+  EXPECT_FALSE(after.hit(1, 23, 24, "b").accepted(fork));
+}
+
+TEST(Checker, WhatWasGoneBeforeAForkDoesNotComeBackInIt) {
+  const CheckOptions fork{.may_forget_from_ns = 10, .forks = {{.from_ns = 10, .to_ns = 20}}};
+  EXPECT_FALSE(Lines().set(1, 0, 1, "a").remove(1, 2, 3).hit(2, 11, 12, "a").accepted(fork));
+  EXPECT_FALSE(Lines()
+                   .set(1, 0, 1, "a")
+                   .set(1, 2, 3, "b")
+                   .miss(2, 11, 12)
+                   .hit(2, 13, 14, "a")
+                   .accepted(fork));
+}
+
+TEST(Checker, AValueThatMovesMayGetAnotherToken) {
+  const auto gets = [](std::int64_t at, std::uint64_t token) {
+    return Operation{1, Verb::gets, Outcome::hit, at, at + 1, "a", token};
+  };
+  Lines lines;
+  lines.set(1, 0, 1, "a").add(gets(2, 5));
+  lines.add({1, Verb::cas, Outcome::exists, 12, 13, "b", 5}).add(gets(14, 6));
+  EXPECT_FALSE(lines.accepted());
+  EXPECT_TRUE(lines.accepted({.may_renumber_from_ns = 10}));
+}
+
+TEST(Checker, AValueIsGoneBehindItsSecondsAndMayBeInTheLast) {
+  const CheckOptions options{.second_ns = 100};
+  Lines lines;
+  lines.add({1, Verb::set, Outcome::stored, 0, 10, "a", 0, 0, 0, 2}).hit(1, 20, 30, "a");
+  Lines early = lines;
+  EXPECT_FALSE(early.miss(1, 90, 95).accepted(options));
+  Lines late = lines;
+  EXPECT_TRUE(late.hit(1, 150, 160, "a").miss(1, 165, 170).accepted(options));
+  EXPECT_FALSE(late.hit(1, 175, 180, "a").accepted(options));
+  EXPECT_FALSE(lines.hit(1, 215, 220, "a").accepted(options));
+  EXPECT_TRUE(lines.accepted({.second_ns = 100, .expiry_slack_ns = 10}));
+}
+
 }  // namespace
 }  // namespace cacheismo::linear

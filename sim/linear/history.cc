@@ -18,6 +18,9 @@ const char* name_of(Verb verb) {
     case Verb::incr: return "incr";
     case Verb::count: return "count";
     case Verb::cas: return "cas";
+    case Verb::touch: return "touch";
+    case Verb::gat: return "gat";
+    case Verb::flush: return "flush";
     case Verb::forget: return "forget";
   }
   return "?";
@@ -35,6 +38,7 @@ const char* name_of(Outcome outcome) {
     case Outcome::not_found: return "not found";
     case Outcome::number: return "number";
     case Outcome::not_a_number: return "not a number";
+    case Outcome::touched: return "touched";
     case Outcome::forgotten: return "forgotten";
   }
   return "?";
@@ -58,6 +62,7 @@ bool fits(Verb verb, Outcome outcome) {
   if (outcome == Outcome::unknown) return true;
   switch (verb) {
     case Verb::get:
+    case Verb::gat:
     case Verb::gets: return outcome == Outcome::hit || outcome == Outcome::miss;
     case Verb::set: return outcome == Outcome::stored;
     case Verb::add:
@@ -70,6 +75,8 @@ bool fits(Verb verb, Outcome outcome) {
     case Verb::cas:
       return outcome == Outcome::stored || outcome == Outcome::exists ||
              outcome == Outcome::not_found;
+    case Verb::touch: return outcome == Outcome::touched || outcome == Outcome::not_found;
+    case Verb::flush:
     case Verb::forget: return outcome == Outcome::forgotten;
   }
   return false;
@@ -82,6 +89,7 @@ std::string to_string(const Operation& operation) {
   if (operation.verb != Verb::forget) text += "client " + std::to_string(operation.client) + " ";
   text += name_of(operation.verb);
   if (writes_value(operation.verb)) text += ' ' + quoted(operation.value);
+  if (operation.seconds != 0) text += " for " + std::to_string(operation.seconds) + "s";
   if (operation.verb == Verb::cas) text += " token " + std::to_string(operation.token);
   if (operation.verb == Verb::incr || operation.verb == Verb::count)
     text += ' ' + std::to_string(operation.number);

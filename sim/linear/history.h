@@ -8,6 +8,8 @@
 //  2. One whose outcome is unknown has no return: it takes effect at some instant after its call,
 //     or never.
 //  3. A token names one written value: no two values of the key ever have the same.
+//  4. A value with seconds to live dies at some instant of the last of them: its owner's clock
+//     ticks in seconds.
 //
 // What it is not: it knows no connection; an operation that certainly was not executed (its connect
 // failed) is left out by whoever records.
@@ -31,6 +33,9 @@ enum class Verb : std::uint8_t {
   incr,     ///< number, not_found or not_a_number
   count,    ///< number or not_a_number: incr of an object, which begins at 0 if there is none
   cas,      ///< stored, exists or not_found
+  touch,    ///< touched or not_found: sets the seconds to live
+  gat,      ///< hit or miss: a get that sets them, too
+  flush,    ///< of all keys; forgotten
   forget,   ///< the cache lost the key, whether it had it or not: a crash, an eviction; forgotten
 };
 
@@ -45,6 +50,7 @@ enum class Outcome : std::uint8_t {
   not_found,
   number,
   not_a_number,
+  touched,
   forgotten,
 };
 
@@ -58,6 +64,7 @@ struct Operation {
   std::uint64_t token = 0;     ///< cas: what is asked for; gets: what a hit told
   std::uint64_t number = 0;    ///< incr, count: how much; never 0
   std::uint64_t result = 0;    ///< incr, count: the number that was returned
+  std::uint32_t seconds = 0;   ///< a write, touch, gat: to live; 0: for ever
 };
 
 using History = std::vector<Operation>;
@@ -71,6 +78,11 @@ inline constexpr std::int64_t never_ns = INT64_MAX;
 /// Whether `verb` writes the operation's value if it does what it says.
 [[nodiscard]] inline bool writes_value(Verb verb) {
   return verb == Verb::set || verb == Verb::add || verb == Verb::replace || verb == Verb::cas;
+}
+
+/// Whether `verb` says how long the value lives from now on.
+[[nodiscard]] inline bool sets_seconds(Verb verb) {
+  return writes_value(verb) || verb == Verb::touch || verb == Verb::gat;
 }
 
 /// Whether `outcome` is one that `verb` can have.

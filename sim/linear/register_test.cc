@@ -124,5 +124,35 @@ TEST_F(RegisterTest, UnknownOutcomeDoesWhatTheStateAllows) {
   EXPECT_EQ(after(seven, {.verb = Verb::cas, .value = "x", .token = 4}), seven);
 }
 
+TEST_F(RegisterTest, SecondsToLiveBoundWhenAValueDies) {
+  Operation mortal = set("a");
+  mortal.seconds = 2;
+  mortal.call_ns = 10;
+  mortal.return_ns = 20;
+  const State a = after({}, mortal);
+  EXPECT_EQ(a.dies_from_ns, 1'000'000'010);
+  EXPECT_EQ(a.dies_by_ns, 2'000'000'020);
+  const State touched = after(a, {.verb = Verb::touch, .outcome = Outcome::touched});
+  EXPECT_EQ(touched.dies_from_ns, never_ns);
+  EXPECT_EQ(machine.value_of(touched), "a");
+  const State looked_at = after(touched, {.verb = Verb::gat,
+                                          .outcome = Outcome::hit,
+                                          .call_ns = 30,
+                                          .return_ns = 40,
+                                          .value = "a",
+                                          .seconds = 1});
+  EXPECT_EQ(looked_at.dies_from_ns, 30);
+  EXPECT_EQ(looked_at.dies_by_ns, 1'000'000'040);
+  EXPECT_FALSE(possible({}, {.verb = Verb::touch, .outcome = Outcome::touched}));
+  EXPECT_EQ(after(a, {.verb = Verb::flush, .outcome = Outcome::forgotten}), State{});
+  // A number that grows lives for as long as it would have.
+  Operation seven = set("7");
+  seven.seconds = 1;
+  const State number = after({}, seven);
+  const State eight =
+      after(number, {.verb = Verb::incr, .outcome = Outcome::number, .number = 1, .result = 8});
+  EXPECT_EQ(eight.dies_by_ns, number.dies_by_ns);
+}
+
 }  // namespace
 }  // namespace cacheismo::linear
