@@ -208,7 +208,9 @@ std::optional<Answer> Engine::open_object(Call& call) {
 
 Answer Engine::call_now(Call& call) {
   MethodStats& stats = call.method().stats;
-  const bool timed = stats.calls % MethodStats::timed_every == 0;
+  const std::uint64_t stands_for =
+      stats.calls < MethodStats::timed_at_first ? 1 : MethodStats::timed_every;
+  const bool timed = stats.calls % stands_for == 0;
   const std::int64_t started_ns = timed ? host_.stopwatch_ns() : 0;
   std::optional<std::int64_t> long_since_ns;
   std::optional<Answer> answer = open_object(call);
@@ -225,7 +227,7 @@ Answer Engine::call_now(Call& call) {
   if (long_since_ns) {
     stats.latencies.add(host_.stopwatch_ns() - (timed ? started_ns : *long_since_ns), 1);
   } else if (timed) {
-    stats.latencies.add(host_.stopwatch_ns() - started_ns, MethodStats::timed_every);
+    stats.latencies.add(host_.stopwatch_ns() - started_ns, stands_for);
   }
   return *answer;
 }

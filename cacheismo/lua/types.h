@@ -48,8 +48,9 @@ class Latencies {
 };
 
 struct MethodStats {
-  /// One call in so many is timed, and each that takes more than a slice of steps (run.h): two
-  /// looks at a clock are a tenth of a short call.
+  /// The first calls are all timed; then one in so many, and each that takes more than a slice of
+  /// steps (run.h): two looks at a clock are a tenth of a short call.
+  static constexpr std::uint64_t timed_at_first = 64;
   static constexpr std::uint64_t timed_every = 16;
 
   std::uint64_t calls = 0;
