@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/prng.h"
@@ -219,10 +220,10 @@ void call(benchmark::State& state, std::string (*request)(Prng&)) {
   Bench bench;
   for (int i = 0; i < objects_total; ++i) {
     const std::string name = std::to_string(i);
-    bench.send("get map:new:" + name + " quota:new:" + name +
-               ":1000000000:month swcounter:new:" + name + ":100\r\n");
+    bench.send(fmt::format(
+        "get map:new:{0} quota:new:{0}:1000000000:month swcounter:new:{0}:100\r\n", name));
     for (int j = 0; j < fields_total; ++j)
-      bench.send("get map:put:" + name + ":f" + std::to_string(j) + ":01234567890123456789\r\n");
+      bench.send(fmt::format("get map:put:{}:f{}:01234567890123456789\r\n", name, j));
     for (int j = 0; j < 100; ++j) bench.send("get swcounter:add:" + name + ":42\r\n");
   }
   bench.run(state, static_cast<int>(state.range(0)), request);

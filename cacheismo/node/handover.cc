@@ -128,7 +128,10 @@ Answer Handover::give(Bytes key, Bytes form) {
   }
   drop(key);
   if (!history.settle(key)) return {};
-  if (!store_form(node_.store, *item, node_.now)) return {};
+  if (!store_form(node_.store, *item, node_.now)) {
+    ++counters_.no_room;
+    return {};
+  }
   ++counters_.received;
   return {.is = Answer::Is::value, .text = "OK"};
 }
@@ -263,8 +266,11 @@ void Handover::on_peer_reply(std::uint64_t call, const proto::ReplyPart& reply) 
     Bytes bytes = reply.value;
     const auto item =
         reply.word == proto::ReplyWord::meta_value ? take_item(bytes) : std::optional<ItemForm>();
-    if (item && item->key == key && store_form(node_.store, *item, node_.now)) {
+    const bool came = item && item->key == key;
+    if (came && store_form(node_.store, *item, node_.now)) {
       ++counters_.taken;
+    } else if (came) {
+      ++counters_.no_room;
     } else {
       ++(reply.is_error() ? counters_.take_failed : counters_.taken_empty);
     }

@@ -66,6 +66,7 @@ struct HandoverCounters {
   std::uint64_t give_failed = 0;    ///< tried again
   std::uint64_t received = 0;       ///< gifts that were stored
   std::uint64_t received_late = 0;  ///< gifts that were not: the key had been touched
+  std::uint64_t no_room = 0;        ///< items that came and could not be stored: they are lost
   std::uint64_t dropped = 0;        ///< leftovers that were removed
 };
 

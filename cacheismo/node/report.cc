@@ -189,10 +189,10 @@ void append_routing(const Routing& routing, OutputBuffer& out) {
                   "STAT handover_taken_empty {}\r\nSTAT handover_take_failed {}\r\n"
                   "STAT handover_given {}\r\nSTAT handover_give_failed {}\r\n"
                   "STAT handover_received {}\r\nSTAT handover_received_late {}\r\n"
-                  "STAT handover_dropped {}\r\n",
+                  "STAT handover_no_room {}\r\nSTAT handover_dropped {}\r\n",
                   routing.history().open() ? 1 : 0, routing.handover().active() ? 1 : 0,
                   moved.taken, moved.taken_empty, moved.take_failed, moved.given, moved.give_failed,
-                  moved.received, moved.received_late, moved.dropped));
+                  moved.received, moved.received_late, moved.no_room, moved.dropped));
 }
 
 void append_replicas(const Replicas& replicas, OutputBuffer& out) {

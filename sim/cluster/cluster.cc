@@ -201,8 +201,8 @@ void Cluster::run_until(Duration time) {
 bool Cluster::has_evicted() const {
   std::uint64_t refused = 0;
   for (const auto& client : clients_) refused += client->tally().no_memory;
-  return seen_.evictions > 0 || refused > 0 || world_.marks().count(Mark::crashed) > 0 ||
-         seen_.items == 0;
+  return seen_.evictions > 0 || seen_.no_room > 0 || refused > 0 ||
+         world_.marks().count(Mark::crashed) > 0 || seen_.items == 0;
 }
 
 /// What may have become of each key.

@@ -22,7 +22,14 @@ constexpr std::size_t shown_order_max = 12;
 constexpr std::uint32_t no_twin = UINT32_MAX;
 
 /// What happens to the key before an operation, and which owner executes it.
-enum class Way : std::uint8_t { plain, forgotten, renumbered, other, other_forgotten };
+enum class Way : std::uint8_t {
+  plain,
+  forgotten,
+  renumbered,
+  other,
+  other_copied,
+  other_forgotten
+};
 
 /// One operation of an order, and the state after it.
 struct Taken {
@@ -134,6 +141,10 @@ bool Search::allows(const Copies& copies, const Choice& choice) const {
     }
     case Way::renumbered: return until_ns >= options_.may_renumber_from_ns && copies.one.token != 0;
     case Way::other: return fork_at(choice) != 0;
+    case Way::other_copied: {
+      const Copies met = prepared(copies, {choice.entry});
+      return met.fork == 0 && met.one != State{} && fork_at(choice) != 0;
+    }
     case Way::other_forgotten: return may_forget && copies.other != State{} && fork_at(choice) != 0;
   }
   return false;
@@ -163,6 +174,10 @@ Copies Search::prepared(Copies copies, const Choice& choice) const {
     case Way::renumbered: copies.one.token = 0; break;
     case Way::other:
       if (copies.fork == 0) copies.fork = fork_at(choice);
+      break;
+    case Way::other_copied:
+      copies = {.one = copies.one, .other = copies.one, .fork = fork_at(choice)};
+      copies.other.token = 0;
       break;
     case Way::other_forgotten: copies.other = {}; break;
   }

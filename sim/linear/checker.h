@@ -12,9 +12,10 @@
 //     on, any number of times; one certain loss (a crash) is an operation, Verb::forget. With
 //     `may_renumber_from_ns` its value may get another token. Without any the register is exact,
 //     but for values that have seconds to live.
-//  3. During a fork the key has two owners that do not know of each other. The second begins with
-//     nothing, at the first operation that it executes; what it has by the end of the fork is the
-//     key's state from then on, and what the first one has is gone:
+//  3. During a fork the key has two owners that do not know of each other. The second begins at the
+//     first operation that it executes, with nothing or with what the first one has then, under
+//     another token; what it has by the end of the fork is the key's state from then on, and what
+//     the first one has is gone:
 //
 //       first    a ---- set b ---- get: b --.
 //       second            get: miss -- set c -+--- get: c

@@ -175,6 +175,11 @@ Made make(int operations) {
       dies_at[1] = never_ns;
     }
     const bool at_other = in_fork && below(2) == 0;
+    if (at_other && !keys.forked && below(2) == 0) {
+      keys.other = keys.one;
+      keys.other.version = ++versions;
+      dies_at[1] = dies_at[0];
+    }
     if (at_other) keys.forked = true;
     Key& key = at_other ? keys.other : keys.one;
     if (instant >= made.options.may_forget_from_ns && below(4) == 0) key = {};
@@ -255,7 +260,8 @@ class EveryOrder {
     if (when.to_ns >= made_.options.may_renumber_from_ns && at_one(renumbered)) return true;
     const bool in_fork =
         !forks.empty() && forks[0].from_ns <= when.to_ns && when.from_ns <= forks[0].to_ns;
-    return in_fork && (at_other(keys.other) || (may_forget && at_other({})));
+    return in_fork && (at_other(keys.other) || (may_forget && at_other({})) ||
+                       (!keys.forked && at_other(renumbered)));
   }
 
   bool can_be_next(const Operation& one, Both keys, bool at_other, std::uint64_t versions,
