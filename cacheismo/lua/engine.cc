@@ -53,6 +53,29 @@ Result<void, std::string> Engine::load(std::span<const Script> scripts) {
 
 // ---- Errors and counts --------------------------------------------------------------------------
 
+Engine::Timing Engine::begin_timing(const MethodStats& stats) {
+  const std::uint64_t every =
+      stats.calls < MethodStats::timed_at_first ? 1 : MethodStats::timed_every;
+  if (stats.calls % every != 0) return {};
+  return {.stands_for = every, .started_ns = host_.stopwatch_ns()};
+}
+
+/// Counts a call that did not wait. `ran`: what its script ran in, if one did.
+void Engine::end_timing(MethodStats& stats, const Timing& timing, const Vm* ran) {
+  ++stats.calls;
+  std::optional<std::int64_t> long_since_ns;
+  if (ran != nullptr) {
+    stats.steps += static_cast<std::uint64_t>(ran->steps());
+    long_since_ns = ran->timed_since_ns();
+  }
+  const bool timed = timing.stands_for != 0;
+  if (long_since_ns) {
+    stats.latencies.add(host_.stopwatch_ns() - (timed ? timing.started_ns : *long_since_ns), 1);
+  } else if (timed) {
+    stats.latencies.add(host_.stopwatch_ns() - timing.started_ns, timing.stands_for);
+  }
+}
+
 void Engine::count(const Waiting& waiting) {
   MethodStats& stats = waiting.call.method().stats;
   ++stats.calls;
@@ -126,13 +149,10 @@ Bytes Engine::object_key(const Method& method, Bytes rest, std::string& made) {
 Result<Bytes, std::string> Engine::routed(const Type& type, Bytes key, std::string& made) {
   Generation& generation = *current_;
   CHECK(generation.vm().running_thread() == nullptr);
-  MethodStats& stats = type.route->stats;
-  const bool timed = stats.calls++ % MethodStats::timed_every == 0;
-  const std::int64_t started_ns = timed ? host_.stopwatch_ns() : 0;
+  const Timing timing = begin_timing(type.route->stats);
   generation.vm().begin(options_.call);
   const Ended ended = generation.route(type, key, made);
-  stats.steps += static_cast<std::uint64_t>(generation.vm().steps());
-  if (timed) stats.latencies.add(host_.stopwatch_ns() - started_ns, MethodStats::timed_every);
+  end_timing(type.route->stats, timing, &generation.vm());
   if (ended == Ended::returned) return Bytes(made);
   return failure(std::string(fail_ended(generation, *type.route, ended).text));
 }
@@ -208,27 +228,18 @@ std::optional<Answer> Engine::open_object(Call& call) {
 
 Answer Engine::call_now(Call& call) {
   MethodStats& stats = call.method().stats;
-  const std::uint64_t stands_for =
-      stats.calls < MethodStats::timed_at_first ? 1 : MethodStats::timed_every;
-  const bool timed = stats.calls % stands_for == 0;
-  const std::int64_t started_ns = timed ? host_.stopwatch_ns() : 0;
-  std::optional<std::int64_t> long_since_ns;
+  const Timing timing = begin_timing(stats);
   std::optional<Answer> answer = open_object(call);
+  const Vm* ran = nullptr;
   if (!answer) {
     Generation& generation = *current_;
     generation.tables().end_proxies();
     generation.vm().begin(options_.call);
     const Ended ended = generation.run(call, Generation::run_method);
-    stats.steps += static_cast<std::uint64_t>(generation.vm().steps());
-    long_since_ns = generation.vm().timed_since_ns();
+    ran = &generation.vm();
     answer = finish(generation, call, ended);
   }
-  ++stats.calls;
-  if (long_since_ns) {
-    stats.latencies.add(host_.stopwatch_ns() - (timed ? started_ns : *long_since_ns), 1);
-  } else if (timed) {
-    stats.latencies.add(host_.stopwatch_ns() - started_ns, stands_for);
-  }
+  end_timing(stats, timing, ran);
   return *answer;
 }
 

@@ -143,6 +143,13 @@ class Engine {
   [[nodiscard]] Answer finish(Generation& generation, Call& call, Ended ended);
   [[nodiscard]] Answer fail_ended(Generation& generation, const Method& method, Ended ended);
   [[nodiscard]] Answer fail(const Method& method, std::string text, Bytes traceback);
+  /// Of a call, if it is one of those that are timed.
+  struct Timing {
+    std::uint64_t stands_for = 0;  ///< calls; 0: it is not
+    std::int64_t started_ns = 0;
+  };
+  [[nodiscard]] Timing begin_timing(const MethodStats& stats);
+  void end_timing(MethodStats& stats, const Timing& timing, const Vm* ran);
   void count(const Waiting& waiting);
 
   Heap& heap_;

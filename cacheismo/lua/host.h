@@ -45,9 +45,11 @@ class State {
   [[nodiscard]] virtual std::optional<Entry> last_before(Bytes key) = 0;
   /// Require a State opened for writing. False: the object would become larger than is allowed, or
   /// the call has changed too much of it; nothing was done.
-  [[nodiscard]] virtual bool put(Bytes key, Bytes value) = 0;
-  /// put(), unless there is a value that `keeps` is true of.
+  [[nodiscard]] bool put(Bytes key, Bytes value) {
+    return put_unless(key, value, nullptr) == Put::done;
+  }
   enum class Put : std::uint8_t { done, kept, refused };
+  /// put(), unless there is a value that `keeps` is true of. Null: of none.
   [[nodiscard]] virtual Put put_unless(Bytes key, Bytes value, bool (*keeps)(Bytes old)) = 0;
   /// True: there was one. With `done` false nothing was done, for the reasons of put().
   struct Erased {

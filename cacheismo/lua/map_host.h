@@ -41,16 +41,13 @@ class MapHost final : public Host {
       if (at == entries.begin()) return std::nullopt;
       return entry(--at);
     }
-    bool put(Bytes key, Bytes value) override {
-      if (changes_left == 0) return false;
-      --changes_left;
-      entries[std::string(key)] = std::string(value);
-      return true;
-    }
     Put put_unless(Bytes key, Bytes value, bool (*keeps)(Bytes)) override {
       const auto old = find(key);
-      if (old && keeps(*old)) return Put::kept;
-      return put(key, value) ? Put::done : Put::refused;
+      if (keeps != nullptr && old && keeps(*old)) return Put::kept;
+      if (changes_left == 0) return Put::refused;
+      --changes_left;
+      entries[std::string(key)] = std::string(value);
+      return Put::done;
     }
     Erased erase(Bytes key) override {
       if (changes_left == 0) return {.done = false, .found = false};

@@ -14,7 +14,7 @@
 
 #include <lauxlib.h>
 
-#include "cacheismo/lua/generation.h"
+#include "cacheismo/lua/environment.h"
 
 namespace cacheismo::lua {
 
@@ -74,26 +74,12 @@ void Generation::check_owner(lua_State* lua, Bytes item_key) {
 }
 
 Ended Generation::route(const Type& type, Bytes key, std::string& made) {
-  struct Work {
-    Generation& generation;
-    const Type& type;
-    Bytes key;
-    std::string& made;
-  } work{*this, type, key, made};
-  lua_State* lua = vm_->state();
-  lua_pushcfunction(lua, [](lua_State* inside) {
-    const Work& to_do = *static_cast<Work*>(lua_touserdata(inside, 1));
-    to_do.generation.push_route(inside, to_do.type, to_do.key);
+  return Environment::in_vm(*vm_, [&](lua_State* lua) {
+    push_route(lua, type, key);
     std::size_t size = 0;
-    const char* text = lua_tolstring(inside, -1, &size);
-    to_do.made.assign(text, size);
-    return 0;
+    const char* text = lua_tolstring(lua, -1, &size);
+    made.assign(text, size);
   });
-  lua_pushlightuserdata(lua, &work);
-  int results = 0;
-  const Ended ended = vm_->run(lua, 1, &results);
-  lua_settop(lua, 0);
-  return ended;
 }
 
 }  // namespace cacheismo::lua

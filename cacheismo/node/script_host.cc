@@ -64,7 +64,6 @@ class ScriptHost::ObjectState final : public lua::State {
   std::optional<lua::Entry> last_before(Bytes key) override {
     return entry_of(object.last_before(key));
   }
-  bool put(Bytes key, Bytes value) override { return object.put(key, value); }
   Put put_unless(Bytes key, Bytes value, bool (*keeps)(Bytes)) override {
     switch (object.put_unless(key, value, keeps)) {
       case store::ObjectPut::done: return Put::done;

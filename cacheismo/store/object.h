@@ -90,7 +90,7 @@ class Object {
 
   /// False: the object, or memory outside the arena, would exceed its bound; nothing done.
   [[nodiscard]] bool put(Bytes key, Bytes value);
-  /// put(), unless there is a value that `keeps` is true of.
+  /// put(), unless there is a value that `keeps` is true of. Null: of none.
   [[nodiscard]] ObjectPut put_unless(Bytes key, Bytes value, bool (*keeps)(Bytes old));
   [[nodiscard]] ObjectErased erase(Bytes key);
 
