@@ -9,8 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "cacheismo/cluster/ring.h"
-#include "cacheismo/lua/objects/shipped.h"
-#include "sim/ring_list.h"
+#include "cacheismo/node/test_cluster.h"
 #include "sim/wire.h"
 
 namespace cacheismo::node {
@@ -31,31 +30,14 @@ end
 function nap.async.rest(key, seconds) sleep(tonumber(seconds)); return "rested" end
 )";
 
-class HandoverTest : public testing::Test {
+class HandoverTest : public testing::Test, protected TestCluster {
  protected:
-  static sim::Wire::Options options() {
-    sim::Wire::Options options;
-    options.nodes = 3;
-    options.scripts = lua::shipped_scripts();
-    options.scripts->push_back({.name = "nap.lua", .source = nap});
-    return options;
-  }
+  HandoverTest() : TestCluster(sim::Cuts::whole, {{.name = "nap.lua", .source = nap}}) {}
 
-  /// The ring that follows, in which n3 is active or leaving.
-  void change(cluster::MemberState state) {
-    RingView view = sim::ring_of(3, cluster::Hashing::ketama, ++epoch_);
-    view.spec.members[2].state = state;
-    for (std::size_t node = 0; node < 3; ++node) wire_.ring(node).set(view);
-  }
   /// All nodes know of it, and have moved nothing yet but a few lines.
   void change_now(cluster::MemberState state) {
     change(state);
     wire_.advance(1100ms);
-  }
-  std::string ask(Bytes bytes) {
-    std::string reply = wire_.ask(client_, bytes);
-    EXPECT_EQ(wire_.audit(), std::nullopt);
-    return reply;
   }
   static std::string key(int i) { return "key" + std::to_string(i); }
   static std::string set(const std::string& key, const std::string& value,
@@ -75,12 +57,6 @@ class HandoverTest : public testing::Test {
       found += ask("get " + key(i) + "\r\n") == block(key(i), "v" + std::to_string(i)) ? 1 : 0;
     return found;
   }
-  std::uint64_t stat(std::size_t node, const std::string& what, const std::string& name) {
-    const std::string all = wire_.ask(wire_.connect(wire_.address(node)), what + "\r\n");
-    const std::size_t at = all.find("STAT " + name + " ");
-    EXPECT_NE(at, std::string::npos) << name << " in " << all;
-    return at == std::string::npos ? 0 : std::stoull(all.substr(at + 6 + name.size()));
-  }
   /// A key of n3 while it is active.
   std::string key_of_third(int n = 0, const std::string& prefix = "k") {
     return key_of(2, n, wire_.ring(0).view(), prefix);
@@ -93,10 +69,17 @@ class HandoverTest : public testing::Test {
       if (ring.owner(key) == owner && n-- == 0) return key;
     }
   }
-
-  sim::Wire wire_{options()};
-  sim::RawConnection& client_ = wire_.connect();
-  std::uint64_t epoch_ = 1;
+  /// A key of n3 while it is active, and of `heir` (from 0) while it is leaving. n3 is active then.
+  std::string key_between_third_and(std::uint32_t heir, const std::string& prefix = "k") {
+    const RingView with_third = wire_.ring(0).view();
+    change_now(cluster::MemberState::leaving);
+    const cluster::Ring without = *cluster::Ring::make(wire_.ring(0).view().spec);
+    change_now(cluster::MemberState::active);
+    for (int n = 0;; ++n) {
+      std::string key = key_of(2, n, with_third, prefix);
+      if (without.owner(key) == heir) return key;
+    }
+  }
 };
 
 constexpr auto active = cluster::MemberState::active;
@@ -207,15 +190,7 @@ TEST_F(HandoverTest, AnOldOwnerThatIsGoneMeansMissesAndNoErrors) {
 }
 
 TEST_F(HandoverTest, ACallThatWaitsWhileItsObjectMovesRunsOnceAndIsAnsweredItself) {
-  std::string key;  // of n1 while n3 is leaving, and of n3 while it is active
-  change_now(leaving);
-  const cluster::Ring without = *cluster::Ring::make(wire_.ring(0).view().spec);
-  change_now(active);
-  const cluster::Ring with = *cluster::Ring::make(wire_.ring(0).view().spec);
-  for (int i = 0; key.empty(); ++i) {
-    const std::string name = "nap$" + std::to_string(i);
-    if (without.owner(name) == 0 && with.owner(name) == 2) key = std::to_string(i);
-  }
+  const std::string key = key_between_third_and(0, "nap$").substr(4);
   change_now(leaving);
   const auto shown = [](const std::string& call, const std::string& text) {
     return "VALUE " + call + " 0 " + std::to_string(text.size()) + "\r\n" + text + "\r\n";
@@ -290,13 +265,7 @@ TEST_F(HandoverTest, AnOldOwnerThatHasNotHeardYetHasNoMoreWhatTheNewOneWasAskedF
 }
 
 TEST_F(HandoverTest, AValueThatCameWhileItsKeyMovedHereIsRefusedAndNotHalfTaken) {
-  const RingView with_third = wire_.ring(0).view();
-  change_now(leaving);
-  const cluster::Ring ring = *cluster::Ring::make(wire_.ring(0).view().spec);
-  int n = 0;
-  std::string key = key_of(2, n, with_third);  // and of n1 without n3
-  while (ring.owner(key) != 0) key = key_of(2, ++n, with_third);
-  change_now(active);
+  const std::string key = key_between_third_and(0);
   ask(set(key, "old"));
   const std::string request = set(key, std::string(200'000, 'x'));
   client_.write(request.substr(0, 100'000));
@@ -312,13 +281,7 @@ TEST_F(HandoverTest, AValueThatCameWhileItsKeyMovedHereIsRefusedAndNotHalfTaken)
 }
 
 TEST_F(HandoverTest, AFlushReachesWhatALeavingNodeHasNotGivenYet) {
-  const RingView with_third = wire_.ring(0).view();
-  change_now(leaving);
-  const cluster::Ring ring = *cluster::Ring::make(wire_.ring(0).view().spec);
-  int n = 0;
-  std::string key = key_of(2, n, with_third);  // and of n2 without n3
-  while (ring.owner(key) != 1) key = key_of(2, ++n, with_third);
-  change_now(active);
+  const std::string key = key_between_third_and(1);
   ask(set(key, "old"));
   const RingView before = wire_.ring(0).view();
   change(leaving);

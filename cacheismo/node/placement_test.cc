@@ -14,7 +14,7 @@
 #include "cacheismo/cluster/ring.h"
 #include "cacheismo/lua/script.h"
 #include "cacheismo/node/config.h"
-#include "sim/ring_list.h"
+#include "cacheismo/node/test_cluster.h"
 #include "sim/wire.h"
 
 namespace cacheismo::node {
@@ -50,7 +50,7 @@ end
 function cart.async.copy(key) return json(replicate("cart$" .. key, { copies = 2 })) end
 )";
 
-class PlacementTest : public testing::TestWithParam<sim::Cuts> {
+class PlacementTest : public testing::TestWithParam<sim::Cuts>, protected TestCluster {
  protected:
   static sim::Wire::Options options() {
     sim::Wire::Options options;
@@ -62,7 +62,7 @@ class PlacementTest : public testing::TestWithParam<sim::Cuts> {
     return options;
   }
 
-  PlacementTest() : wire_(options()), ring_(*cluster::Ring::make(wire_.ring(0).view().spec)) {}
+  PlacementTest() : TestCluster(options()) {}
 
   /// Somebody whose carts node `owner` (from 0) owns.
   std::string user_of(std::uint32_t owner, int n = 0) {
@@ -71,40 +71,16 @@ class PlacementTest : public testing::TestWithParam<sim::Cuts> {
       if (ring_.owner("user:" + user) == owner && n-- == 0) return user;
     }
   }
-  std::string ask(Bytes bytes) {
-    std::string reply = wire_.ask(client_, bytes);
-    EXPECT_EQ(wire_.audit(), std::nullopt);
-    return reply;
-  }
-  std::string ask_at(std::size_t number, Bytes bytes) {
-    return wire_.ask(wire_.connect(wire_.address(number)), bytes);
-  }
-  std::uint64_t stat(std::size_t node, const std::string& what, const std::string& name) {
-    const std::string all = ask_at(node, what + "\r\n");
-    const std::size_t at = all.find("STAT " + name + " ");
-    EXPECT_NE(at, std::string::npos) << name << " in " << all;
-    return at == std::string::npos ? 0 : std::stoull(all.substr(at + 6 + name.size()));
-  }
   std::vector<std::uint64_t> items() {
     return {stat(0, "stats", "curr_items"), stat(1, "stats", "curr_items"),
             stat(2, "stats", "curr_items")};
   }
   static std::string value(const std::string& key, const std::string& text) {
-    return "VALUE " + key + " 0 " + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+    return block(key, text, 0);
   }
   static std::string got(const std::string& key, const std::string& text) {
-    return value(key, text) + "END\r\n";
+    return found(key, text, 0);
   }
-  void change(cluster::MemberState third) {
-    RingView view = sim::ring_of(3, cluster::Hashing::ketama, ++epoch_);
-    view.spec.members[2].state = third;
-    for (std::size_t node = 0; node < 3; ++node) wire_.ring(node).set(view);
-  }
-
-  sim::Wire wire_;
-  cluster::Ring ring_;
-  sim::RawConnection& client_ = wire_.connect();
-  std::uint64_t epoch_ = 1;
 };
 
 TEST_P(PlacementTest, TheObjectsOfOneUserLieAtOneNodeAndAnyNodeReachesThem) {

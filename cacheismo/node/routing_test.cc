@@ -28,7 +28,7 @@ TEST_P(RoutingTest, AValueLiesAtItsOwnerAndAnyNodeAnswersForIt) {
   EXPECT_EQ(ask(set(key, "hello")), "STORED\r\n");
   for (std::size_t node = 0; node < 3; ++node) {
     EXPECT_EQ(ask_at(node, get(key)), found(key, "hello"));
-    EXPECT_EQ(stat_of(node, "curr_items"), node == 1 ? 1u : 0u);
+    EXPECT_EQ(stat(node, "stats", "curr_items"), node == 1 ? 1u : 0u);
   }
 }
 
@@ -187,7 +187,7 @@ TEST_P(RoutingTest, AForwardedRequestIsNeverForwardedAgain) {
             "SERVER_ERROR wrong-owner epoch=1\r\nSERVER_ERROR wrong-owner epoch=1\r\n");
   EXPECT_EQ(ask("mg " + key_of(0) + " v" + hop), "EN\r\n");
   EXPECT_EQ(ask("ms " + key_of(1) + " 1 P1.0.0.500\r\nx\r\n"), "HD\r\n") << "epoch 0: here";
-  EXPECT_EQ(stat_of(0, "curr_items"), 1u);
+  EXPECT_EQ(stat(0, "stats", "curr_items"), 1u);
 }
 
 TEST_P(RoutingTest, NodesThatDisagreeRefreshAndAskOnceMore) {
@@ -230,7 +230,7 @@ TEST_P(RoutingTest, AMemberWithoutAnAddressIsRefusedUntilItHasOne) {
   wire_.advance(2s);
   EXPECT_NE(wire_.log().lines().back().find("addresses_changed nodes=n2"), std::string::npos);
   EXPECT_EQ(ask(set(key_of(1), "x")), "STORED\r\n");
-  EXPECT_EQ(stat_of(1, "curr_items"), 1u);
+  EXPECT_EQ(stat(1, "stats", "curr_items"), 1u);
   EXPECT_EQ(ask("get cluster:epoch\r\n"), found("cluster:epoch", "1", 0));
 }
 

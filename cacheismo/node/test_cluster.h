@@ -46,7 +46,10 @@ class TestCluster {
  protected:
   /// `scripts` beside the shipped ones.
   explicit TestCluster(sim::Cuts cuts, const std::vector<lua::Script>& scripts = {})
-      : wire_(options(cuts, scripts)), ring_(*cluster::Ring::make(wire_.ring(0).view().spec)) {}
+      : TestCluster(with_shipped(cuts, scripts)) {}
+  /// Of three nodes.
+  explicit TestCluster(const sim::Wire::Options& options)
+      : wire_(options), ring_(*cluster::Ring::make(wire_.ring(0).view().spec)) {}
 
   /// The n-th key of the form k0, k1, ... that node `owner` (from 0) owns.
   [[nodiscard]] std::string key_of(std::uint32_t owner, int n = 0,
@@ -65,18 +68,27 @@ class TestCluster {
   std::string ask_at(std::size_t number, Bytes bytes) {
     return wire_.ask(wire_.connect(wire_.address(number)), bytes);
   }
-  std::uint64_t stat_of(std::size_t number, const std::string& name) {
-    const std::string all = ask_at(number, "stats\r\n");
+  /// One of the numbers that `what` ("stats", "stats cluster") lists.
+  std::uint64_t stat(std::size_t number, const std::string& what, const std::string& name) {
+    const std::string all = ask_at(number, what + "\r\n");
     const std::size_t at = all.find("STAT " + name + " ");
+    EXPECT_NE(at, std::string::npos) << name << " in " << all;
     return at == std::string::npos ? 0 : std::stoull(all.substr(at + 6 + name.size()));
+  }
+
+  /// The ring that follows, in which n3 is active or leaving. Nodes learn of it within a second.
+  void change(cluster::MemberState third) {
+    RingView view = sim::ring_of(3, cluster::Hashing::ketama, ++epoch_);
+    view.spec.members[2].state = third;
+    for (std::size_t node = 0; node < 3; ++node) wire_.ring(node).set(view);
   }
 
   sim::Wire wire_;
   cluster::Ring ring_;  ///< of all nodes, at first
   sim::RawConnection& client_ = wire_.connect();
+  std::uint64_t epoch_ = 1;  ///< of the latest ring
 
- private:
-  static sim::Wire::Options options(sim::Cuts cuts, const std::vector<lua::Script>& scripts) {
+  static sim::Wire::Options with_shipped(sim::Cuts cuts, const std::vector<lua::Script>& scripts) {
     sim::Wire::Options options;
     options.cuts = cuts;
     options.nodes = 3;
