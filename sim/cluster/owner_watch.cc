@@ -1,8 +1,8 @@
 #include "sim/cluster/owner_watch.h"
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
+
+#include "cacheismo/proto/decimal.h"
 
 namespace cacheismo::sim {
 namespace {
@@ -18,13 +18,6 @@ Bytes word_with(Bytes line, char letter) {
     }
   }
   return {};
-}
-
-std::optional<std::uint64_t> number_in(Bytes word) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-  if (error != std::errc() || end != word.data() + word.size()) return std::nullopt;
-  return number;
 }
 
 /// Calls `take` for each line that has become complete.
@@ -83,14 +76,14 @@ void OwnerWatch::sent(std::uint16_t host, io::StreamId id, Bytes bytes) {
 void OwnerWatch::request_line(Stream& stream, Bytes line) {
   const Bytes rest = line.substr(3);
   const auto found = names_.find(rest.substr(0, rest.find(' ')));
-  const auto opaque = number_in(word_with(line, 'O'));
+  const auto opaque = proto::parse_unsigned(word_with(line, 'O'));
   if (found == names_.end() || !opaque) return;
   stream.requests[*opaque] = {found->second, clockwork_.now_ns};
 }
 
 void OwnerWatch::reply_line(std::uint16_t host, Stream& stream, Bytes line) {
   if (is_request(line)) {
-    const auto hops = number_in(word_with(line, 'P').substr(0, 1));
+    const auto hops = proto::parse_unsigned(word_with(line, 'P').substr(0, 1));
     if (hops && *hops > 1)
       violations_.push_back("hops: n" + std::to_string(host + 1) + " has sent " +
                             std::string(line));
@@ -98,7 +91,7 @@ void OwnerWatch::reply_line(std::uint16_t host, Stream& stream, Bytes line) {
   }
   const bool is_answer = line.size() > 3 && line[2] == ' ' && line[0] >= 'A' && line[0] <= 'Z';
   if (!is_answer) return;
-  const auto opaque = number_in(word_with(line, 'O'));
+  const auto opaque = proto::parse_unsigned(word_with(line, 'O'));
   const auto found = opaque ? stream.requests.find(*opaque) : stream.requests.end();
   if (found == stream.requests.end()) return;
   const Request request = found->second;
