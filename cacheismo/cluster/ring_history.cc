@@ -1,5 +1,6 @@
 #include "cacheismo/cluster/ring_history.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cacheismo/base/check.h"
@@ -43,10 +44,11 @@ RingHistory::State RingHistory::judge(const PlacedKey& key) const {
   return always ? State::good : State::unsettled;
 }
 
-bool RingHistory::settle(Bytes key) {
-  if (!open()) return true;
-  if (full()) return false;
-  settled_count_ += eras_.back().settled.insert(hash_of(key)).second ? 1 : 0;
+bool RingHistory::settle(Bytes key, std::uint64_t epoch) {
+  if (!open()) return epoch == ring().epoch();
+  const auto era = std::ranges::find(eras_, epoch, [](const Era& e) { return e.ring.epoch(); });
+  if (era == eras_.end() || full()) return false;
+  settled_count_ += era->settled.insert(hash_of(key)).second ? 1 : 0;
   return true;
 }
 

@@ -77,8 +77,9 @@ class RingHistory {
   };
   /// Of a key that this node owns or, if another node asks for it, has owned.
   [[nodiscard]] State judge(const PlacedKey& key) const;
-  /// The key's state here is good from now on. False: no room, it stays unsettled.
-  bool settle(Bytes key);
+  /// The key's state here is good since the ring of `epoch`, by which it was this node's. False:
+  /// there is no room, or that ring is forgotten; it stays unsettled.
+  bool settle(Bytes key, std::uint64_t epoch);
   /// The owner by the ring of `epoch` is about to settle the key. True: what is stored here, or
   /// that nothing is, is its state, and may be given away. Of a newer epoch: yielded() from now on.
   [[nodiscard]] bool yield(const PlacedKey& key, std::uint64_t epoch);

@@ -70,19 +70,29 @@ class Cluster {
       if (to.history.ring().epoch() != ring.epoch()) return false;
       if (to.history.judge({item.first, by}) == RingHistory::State::good) return true;
       to.stored.erase(item.first);
-      if (to.history.settle(item.first)) to.stored.insert(item);
+      if (to.history.settle(item.first, ring.epoch())) to.stored.insert(item);
       return true;
     });
   }
-  /// The node that a client of node `n` comes to, as it has the key; null: it is refused.
-  /// `reachable`: the node can ask the old owner, if it must.
-  std::map<std::string, int>* at(int n, const std::string& key, bool reachable) {
+  /// What a node that must ask the old owner meets.
+  enum class Old : std::uint8_t { answers, answers_late, unreachable };
+  /// The node that a client of node `n` comes to, as it has the key; null: it is refused, or waits
+  /// for an answer to come.
+  std::map<std::string, int>* at(int n, const std::string& key, Old old) {
     const std::string by = place_of(key);
     const std::size_t to = nodes_[static_cast<std::size_t>(n)].history.ring().owner(by);
     Node& node = nodes_[to];
     if (node.history.ring().owner(by) != to || node.history.yielded(key) != 0) return nullptr;
-    return &touch(node, key, reachable).stored;
+    return touch(node, key, old) ? &node.stored : nullptr;
   }
+  /// The oldest answer that is under way comes to who has asked.
+  void deliver() {
+    if (under_way_.empty()) return;
+    const Answer answer = under_way_.front();
+    under_way_.erase(under_way_.begin());
+    receive(answer);
+  }
+  [[nodiscard]] bool waits() const { return !under_way_.empty(); }
   [[nodiscard]] bool all_heard() const {
     return std::ranges::all_of(
         nodes_, [&](const Node& node) { return node.history.ring().epoch() == epoch_; });
@@ -106,35 +116,64 @@ class Cluster {
     std::map<std::string, int> stored;
   };
 
-  /// The owner, with the key settled.
-  Node& touch(Node& owner, const std::string& key, bool reachable) {
+  /// What an old owner has said, to a question of the ring of `epoch`.
+  struct Answer {
+    Node* to = nullptr;
+    std::string key;
+    std::uint64_t epoch = 0;
+    std::optional<int> value;
+  };
+
+  /// The owner settles the key. False: it waits.
+  bool touch(Node& owner, const std::string& key, Old old) {
     const std::string by = place_of(key);
-    if (owner.history.judge({key, by}) == RingHistory::State::good) return owner;
-    owner.stored.erase(key);
+    if (owner.history.judge({key, by}) == RingHistory::State::good) return true;
+    const bool asked = std::ranges::any_of(
+        under_way_, [&](const Answer& one) { return one.to == &owner && one.key == key; });
+    if (asked) return false;
+    Answer answer{.to = &owner, .key = key, .epoch = owner.history.ring().epoch(), .value = {}};
     const Member* before = owner.history.owner_before(by);
-    if (!owner.history.settle(key) || before == nullptr || !reachable) return owner;
-    Node& from = nodes_[static_cast<std::size_t>(before->name[1] - '0')];
-    const bool good = from.history.yield({key, by}, owner.history.ring().epoch());
-    const auto found = from.stored.find(key);
-    if (good && found != from.stored.end()) owner.stored.insert(*found);
-    return owner;
+    if (!owner.history.full() && before != nullptr && old != Old::unreachable) {
+      Node& from = nodes_[static_cast<std::size_t>(before->name[1] - '0')];
+      const bool good = from.history.yield({key, by}, answer.epoch);
+      const auto found = from.stored.find(key);
+      if (good && found != from.stored.end()) answer.value = found->second;
+      if (old == Old::answers_late) {
+        under_way_.push_back(answer);
+        return false;
+      }
+    }
+    receive(answer);
+    return true;
+  }
+  static void receive(const Answer& answer) {
+    Node& owner = *answer.to;
+    const std::string by = place_of(answer.key);
+    const PlacedKey key{answer.key, by};
+    if (owner.history.judge(key) == RingHistory::State::good) return;
+    owner.stored.erase(answer.key);
+    owner.history.settle(answer.key, answer.epoch);
+    if (answer.value && owner.history.judge(key) == RingHistory::State::good)
+      owner.stored[answer.key] = *answer.value;
   }
 
   std::vector<Node> nodes_;
+  std::vector<Answer> under_way_;
   std::optional<Ring> next_;
   std::uint64_t epoch_ = 0;
 };
 
 struct Step {
-  int kind = 0;  ///< 0 get, 1 set, 2 remove, 3 change, 4 close, 5 announce, 6 hear, 7 give
+  /// 0 get, 1 set, 2 remove, 3 change, 4 close, 5 announce, 6 hear, 7 give, 8 deliver
+  int kind = 0;
   int key = 0;
   unsigned mask = 0;
   int node = 0;  ///< that is asked, hears or gives
-  bool reachable = true;
+  Cluster::Old old = Cluster::Old::answers;
 };
 std::ostream& operator<<(std::ostream& out, const Step& step) {
   return out << "{" << step.kind << " key " << step.key << " mask " << step.mask << " node "
-             << step.node << (step.reachable ? "}" : " unreachable}");
+             << step.node << " old " << static_cast<int>(step.old) << "}";
 }
 
 rc::Gen<std::vector<Step>> steps(std::initializer_list<std::pair<std::size_t, int>> kinds) {
@@ -149,8 +188,8 @@ rc::Gen<std::vector<Step>> steps(std::initializer_list<std::pair<std::size_t, in
 void ask(Cluster& cluster, const Step& step, int value, std::map<std::string, int>& model,
          bool exact) {
   const std::string key = key_of(step.key);
-  std::map<std::string, int>* stored = cluster.at(step.node, key, step.reachable);
-  RC_ASSERT(stored != nullptr || !cluster.all_heard());
+  std::map<std::string, int>* stored = cluster.at(step.node, key, step.old);
+  RC_ASSERT(stored != nullptr || !cluster.all_heard() || cluster.waits());
   if (stored == nullptr) return;
   if (step.kind == 1) {
     (*stored)[key] = model[key] = value;
@@ -176,35 +215,45 @@ void play(const std::vector<Step>& all, std::size_t settled_max, bool exact) {
     switch (step.kind) {
       case 3: cluster.change(step.mask); break;
       case 4:
-        if (cluster.all_heard()) cluster.close();
+        if (cluster.all_heard() && !cluster.waits()) cluster.close();
         break;
       case 5: cluster.announce(step.mask); break;
       case 6: cluster.hear(step.node); break;
       case 7: cluster.give(step.node); break;
+      case 8: cluster.deliver(); break;
       default: ask(cluster, step, ++value, model, exact);
     }
   }
 }
 
+void let_some_answer_late(std::vector<Step>& all) {
+  for (Step& step : all)
+    step.old = *rc::gen::element(Cluster::Old::answers, Cluster::Old::answers_late);
+}
+
 TEST(RingHistory, NoChangeEverBringsBackWhatWasOverwrittenOrDeleted) {
   EXPECT_TRUE(rc::check("any changes", [] {
-    auto all = *steps({{6, 0}, {4, 1}, {2, 2}, {2, 3}, {1, 4}, {2, 7}});
-    // Old owners that cannot be asked; they know of the change.
+    auto all = *steps({{6, 0}, {4, 1}, {2, 2}, {2, 3}, {1, 4}, {2, 7}, {2, 8}});
+    using Old = Cluster::Old;
     for (Step& step : all)
-      step.reachable = *rc::gen::weightedElement<bool>({{3, true}, {1, false}});
+      step.old = *rc::gen::weightedElement<Old>(
+          {{3, Old::answers}, {2, Old::answers_late}, {1, Old::unreachable}});
     play(all, *rc::gen::element<std::size_t>(3, 1000), false);
   }));
 }
 
 TEST(RingHistory, NeitherDoesOneOfWhichEachNodeHearsAtItsOwnTime) {
   EXPECT_TRUE(rc::check("changes that nodes hear of one after the other", [] {
-    play(*steps({{6, 0}, {4, 1}, {2, 2}, {1, 4}, {1, 5}, {4, 6}, {2, 7}}), 1000, false);
+    auto all = *steps({{6, 0}, {4, 1}, {2, 2}, {1, 4}, {1, 5}, {4, 6}, {2, 7}, {2, 8}});
+    let_some_answer_late(all);
+    play(all, 1000, false);
   }));
 }
 
 TEST(RingHistory, OneChangeLosesNothing) {
   EXPECT_TRUE(rc::check("one change", [] {
-    auto all = *steps({{6, 0}, {4, 1}, {2, 2}, {2, 7}});
+    auto all = *steps({{6, 0}, {4, 1}, {2, 2}, {2, 7}, {2, 8}});
+    let_some_answer_late(all);
     const std::size_t at = *rc::gen::inRange<std::size_t>(0, all.size() + 1);
     const Step change{.kind = 3, .key = 0, .mask = *rc::gen::inRange(0u, 16u)};
     all.insert(all.begin() + static_cast<std::ptrdiff_t>(at), change);
@@ -214,7 +263,8 @@ TEST(RingHistory, OneChangeLosesNothing) {
 
 TEST(RingHistory, OneChangeOfWhichEachNodeHearsAtItsOwnTimeLosesNothing) {
   EXPECT_TRUE(rc::check("one change, heard of one after the other", [] {
-    auto all = *steps({{6, 0}, {4, 1}, {2, 2}, {2, 6}, {2, 7}});
+    auto all = *steps({{6, 0}, {4, 1}, {2, 2}, {2, 6}, {2, 7}, {2, 8}});
+    let_some_answer_late(all);
     const std::size_t at = *rc::gen::inRange<std::size_t>(0, all.size() + 1);
     const Step change{.kind = 5, .key = 0, .mask = *rc::gen::inRange(0u, 16u)};
     all.insert(all.begin() + static_cast<std::ptrdiff_t>(at), change);
@@ -236,7 +286,7 @@ TEST(RingHistory, ANodeThatMissedARingKnowsWhatItYielded) {
   history.push(ring_of(15, 3));
   EXPECT_EQ(history.yielded(key), 0u);
   EXPECT_EQ(history.judge(placed), RingHistory::State::unsettled);
-  EXPECT_TRUE(history.settle(key));
+  EXPECT_TRUE(history.settle(key, 3));
   EXPECT_EQ(history.judge(placed), RingHistory::State::good);
 }
 

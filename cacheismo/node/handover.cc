@@ -55,7 +55,7 @@ Handover::Touch Handover::touch(const cluster::PlacedKey& key, std::uint32_t slo
   if (history.judge(key) == RingHistory::State::good) return Touch::go_on;
   if (ask(key, slot)) return Touch::wait;
   drop(key.key);
-  history.settle(key.key);
+  history.settle(key.key, history.ring().epoch());
   return Touch::go_on;
 }
 
@@ -84,7 +84,10 @@ bool Handover::ask(const cluster::PlacedKey& placed, std::uint32_t slot) {
     return false;
   }
   asked_.emplace(key, *call);
-  takings_.emplace(*call, Taking{.key = key, .by = std::string(placed.by), .waiting = {slot}});
+  takings_.emplace(*call, Taking{.key = key,
+                                 .by = std::string(placed.by),
+                                 .epoch = routing_.ring().epoch(),
+                                 .waiting = {slot}});
   return true;
 }
 
@@ -96,12 +99,24 @@ void Handover::forget(std::uint32_t slot) {
   for (auto& [call, taking] : takings_) std::erase(taking.waiting, slot);
 }
 
-/// Whatever came of it, the key is settled, and those who waited go on.
-void Handover::end_taking(std::uint64_t call) {
-  auto taking = takings_.extract(call);
-  asked_.erase(taking.mapped().key);
-  routing_.history().settle(taking.mapped().key);
-  for (const std::uint32_t slot : taking.mapped().waiting) node_.connections->at(slot).settled();
+/// Whatever came of it, the key is settled by the ring of the question, and those who waited go on:
+/// if the key has moved meanwhile, there is more to ask, or it is another node's. `form`: empty,
+/// nothing came.
+void Handover::end_taking(std::uint64_t call, Bytes form) {
+  auto held = takings_.extract(call);
+  const Taking& taking = held.mapped();
+  asked_.erase(taking.key);
+  // Somebody may have written it meanwhile.
+  if (!is_good(taking)) {
+    drop(taking.key);
+    routing_.history().settle(taking.key, taking.epoch);
+    const auto item = take_item(form);
+    if (item && item->key == taking.key && is_good(taking)) {
+      ++(store_form(node_.store, *item, node_.now) ? counters_.taken : counters_.no_room);
+      if (!routing_.owns_placed(taking.by)) move_on(taking.key);
+    }
+  }
+  for (const std::uint32_t slot : taking.waiting) node_.connections->at(slot).settled();
 }
 
 /// The sender tries again what begins with "cluster:".
@@ -127,7 +142,7 @@ Answer Handover::give(Bytes key, Bytes form) {
     return {};
   }
   drop(key);
-  if (!history.settle(key)) return {};
+  if (!history.settle(key, history.ring().epoch())) return {};
   if (!store_form(node_.store, *item, node_.now)) {
     ++counters_.no_room;
     return {};
@@ -259,23 +274,9 @@ void Handover::on_peer_reply(std::uint64_t call, const proto::ReplyPart& reply) 
   }
   const auto found = takings_.find(call);
   if (found == takings_.end()) return;
-  const std::string& key = found->second.key;
-  // Somebody may have written it meanwhile.
-  if (!is_good(found->second)) {
-    drop(key);
-    Bytes bytes = reply.value;
-    const auto item =
-        reply.word == proto::ReplyWord::meta_value ? take_item(bytes) : std::optional<ItemForm>();
-    const bool came = item && item->key == key;
-    if (came && store_form(node_.store, *item, node_.now)) {
-      ++counters_.taken;
-    } else if (came) {
-      ++counters_.no_room;
-    } else {
-      ++(reply.is_error() ? counters_.take_failed : counters_.taken_empty);
-    }
-  }
-  end_taking(call);
+  const bool came = reply.word == proto::ReplyWord::meta_value;
+  if (!came) ++(reply.is_error() ? counters_.take_failed : counters_.taken_empty);
+  end_taking(call, came ? reply.value : Bytes());
 }
 
 void Handover::on_peer_failure(std::uint64_t call, cluster::Failure, bool) {
@@ -283,8 +284,7 @@ void Handover::on_peer_failure(std::uint64_t call, cluster::Failure, bool) {
   const auto found = takings_.find(call);
   if (found == takings_.end()) return;
   ++counters_.take_failed;
-  if (!is_good(found->second)) drop(found->second.key);
-  end_taking(call);
+  end_taking(call, {});
 }
 
 std::optional<std::string> Handover::audit() const {

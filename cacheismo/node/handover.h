@@ -4,7 +4,9 @@
 //   old owner   scans its items --------give--> new owner       which keeps what it has not touched
 //
 //  1. The new owner answers from the first moment. What needs the old state of a key waits until it
-//     has come, or has failed to; one question is asked for all who wait for one key.
+//     has come, or has failed to; one question is asked for all who wait for one key. An answer
+//     counts for the ring of the question: if the key has moved on meanwhile, what came is given to
+//     its next owner, and if it has come back, the node between is asked.
 //  2. A key that was touched at its new owner takes nothing from an old one any more, so that what
 //     was overwritten or deleted does not come back (RingHistory).
 //  3. An old owner that is asked refuses the key's requests from then on, whether it can read the
@@ -106,6 +108,7 @@ class Handover final : public PeerReplies {
   struct Taking {
     std::string key;
     std::string by;                      ///< what the ring hashes of it
+    std::uint64_t epoch = 0;             ///< of the ring by which this node owned it then
     std::vector<std::uint32_t> waiting;  ///< connections' slots
   };
 
@@ -113,7 +116,7 @@ class Handover final : public PeerReplies {
   [[nodiscard]] lua::Answer nowhere(const Placement& at);
   [[nodiscard]] bool ask(const cluster::PlacedKey& placed, std::uint32_t slot);
   [[nodiscard]] bool is_good(const Taking& taking) const;
-  void end_taking(std::uint64_t call);
+  void end_taking(std::uint64_t call, Bytes form);
   void move_on(const std::string& key);
   void give_again();
   void close_if_due();

@@ -176,6 +176,33 @@ TEST_F(HandoverTest, ManyWhoWaitForOneKeyAskOnce) {
             1u);
 }
 
+TEST_F(HandoverTest, AnAnswerThatComesWhenTheKeyHasMovedOnGoesWithIt) {
+  const std::string key = key_between_third_and(0);
+  ask(set(key, "x"));
+  change(leaving);
+  const RingView next = wire_.ring(2).view();
+  wire_.node_io(2).pause(2100ms);
+  wire_.advance(1500ms);
+  sim::RawConnection& client = wire_.connect();
+  client.write("get " + key + "\r\n");  // n1 asks n3
+  wire_.run();
+  change(active);
+  wire_.ring(2).set(next);  // so that n3 answers
+  wire_.advance(500ms);
+  EXPECT_EQ(stat(0, "stats cluster", "epoch"), epoch_);
+  EXPECT_EQ(stat(0, "stats", "curr_items"), 0u);
+  wire_.advance(500ms);
+  EXPECT_EQ(stat(0, "stats cluster", "handover_taken"), 1u);
+  EXPECT_EQ(client.take(), "SERVER_ERROR cluster: n3: wrong_owner\r\n");
+  RingView last = next;
+  last.spec.epoch = epoch_;
+  last.spec.members[2].state = active;
+  wire_.ring(2).set(last);
+  wire_.advance(5s);
+  EXPECT_EQ(stat(0, "stats", "curr_items"), 0u);
+  EXPECT_EQ(ask_at(2, "get " + key + "\r\n"), block(key, "x"));
+}
+
 TEST_F(HandoverTest, AnOldOwnerThatIsGoneMeansMissesAndNoErrors) {
   const std::string key = key_of_third();
   ask(set(key, "x"));
