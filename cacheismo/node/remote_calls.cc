@@ -215,13 +215,14 @@ void RemoteCalls::finish(std::uint64_t call, RemoteReply reply) {
   Wait& wait = waits_.at(place.slot);
   if (reply.value.size() > limits::remote_bytes_max - std::min(bytes_, limits::remote_bytes_max))
     reply = failed(Code::overload, true);
+  const bool has_ended = wait.ended();  // and the waiter knows
   wait.bytes += reply.value.size();
   bytes_ += reply.value.size();
   wait.answered += lua::is_answer(reply.code) ? 1 : 0;
   wait.calls[place.index] = 0;
   wait.replies[place.index] = std::move(reply);
   --wait.open;
-  if (wait.ended()) waiter_.on_remote_replies(place.slot);
+  if (!has_ended && wait.ended()) waiter_.on_remote_replies(place.slot);
 }
 
 const RemoteRequest* RemoteCalls::request_of(std::uint64_t call) const {

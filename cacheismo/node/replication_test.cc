@@ -2,10 +2,12 @@
 // to be unknown; the newest state wins wherever it was written. Method: three simulated nodes with
 // a script that writes and replicates where it is asked; partitions by hand.
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -104,6 +106,38 @@ TEST_F(ReplicationTest, WhatIsNotWaitedForArrivesAllTheSame) {
   EXPECT_EQ(set(0, "x", 1, 3), "1 0 2 cancelled cancelled\r\n");
   EXPECT_EQ(at(1), "VA 1 f7\r\nx\r\n");
   EXPECT_EQ(at(2), "VA 1 f7\r\nx\r\n");
+}
+
+// On a host that is behind with its work both are due: a call that waits for nobody goes on, and
+// what it has sent comes to its end.
+TEST(Replication, AnEndThatNobodyWaitsForDoesNotResumeACallOnceMore) {
+  std::ptrdiff_t answered = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    sim::Wire::Options options{
+        .seed = seed,
+        .scripts = std::vector<lua::Script>{{.name = "t.lua", .source = script}},
+        .nodes = 3};
+    options.plan.latency_ns = 20'000;
+    options.plan.callback_ns = 2'000;
+    options.plan.slow_factor_max = 50;
+    options.plan.shuffle_ties = 1;
+    options.plan.refuse_per_million = 500'000;
+    options.plan.reset_every_ns = 2'000'000;
+    options.plan.until_ns = 200'000'000;
+    sim::Wire wire(options);
+    wire.advance(10ms);
+    for (int round = 0; round < 100; ++round) {
+      for (std::size_t node = 0; node < 3; ++node) {
+        sim::RawConnection& client = wire.connect(wire.address(node));
+        for (int i = 0; i < 3; ++i) client.write("set k 1 3 1\r\nx\r\n");
+        wire.advance(500us);
+        answered += std::ranges::count(client.take(), '\n');
+        client.close();
+      }
+      ASSERT_EQ(wire.audit(), std::nullopt) << seed;
+    }
+  }
+  EXPECT_GT(answered, 1000);
 }
 
 TEST_F(ReplicationTest, AClientThatGoesAwayDoesNotEndIt) {
