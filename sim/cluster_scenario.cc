@@ -7,6 +7,7 @@
 #include "cacheismo/base/check.h"
 #include "cacheismo/cluster/ring.h"
 #include "sim/cluster/cluster.h"
+#include "sim/copy_scripts.h"
 #include "sim/object_scripts.h"
 #include "sim/run.h"
 
@@ -67,6 +68,21 @@ void draw_ends(const ScenarioOptions& options, ClusterOptions& cluster) {
   cluster.client.long_one_in = 2;
 }
 
+/// Replicated keys, and who asks for them.
+void draw_copies(const ScenarioOptions& options, ClusterOptions& cluster) {
+  Prng chance = Prng(options.seed).derive(204);
+  const bool drawn = chance.chance(1, 2) || is_in_copies(options.sabotage);
+  if (!drawn || options.nodes == 1 || !options.own.scripts.empty()) return;
+  cluster.copied_keys = static_cast<std::uint32_t>(chance.between(1, 4));
+  cluster.copy_clients = static_cast<std::uint32_t>(chance.between(2, 5));
+  cluster.copy_client.think = std::chrono::milliseconds(chance.between(1, 16));
+  cluster.copy_client.requests_per_connection = chance.between(2, 40);
+  cluster.copy_client.value_bytes_max = cluster.client.value_bytes_max;
+  if (!cluster.scripts) cluster.scripts = object_scripts(Sabotage::none);
+  for (lua::Script& script : copy_scripts(options.sabotage))
+    cluster.scripts->push_back(std::move(script));
+}
+
 ClusterOptions draw(const ScenarioOptions& options) {
   Prng chance = Prng(options.seed).derive(200);
   ClusterOptions cluster;
@@ -102,6 +118,8 @@ ClusterOptions draw(const ScenarioOptions& options) {
   client.value_bytes_max = value_bytes[chance.below(4)];
   client.operations_per_connection = chance.between(3, 100);
   draw_ends(options, cluster);
+  draw_copies(options, cluster);
+  cluster.copy_client.late_from_ns = may_stand_still(cluster.plan) ? healed_ns(cluster.plan) : 0;
   if (chance.chance(1, 4)) {
     client.timeout = impatience;
   } else {
@@ -154,6 +172,23 @@ void count_clients(const Cluster& cluster, bool with_calls, Report& report) {
   }
 }
 
+void count_copies(const Cluster& cluster, Report& report) {
+  const Copies::Seen seen = cluster.copies() == nullptr ? Copies::Seen{} : cluster.copies()->seen();
+  count(report, "copied_asked", seen.asked);
+  count(report, "copied_complete", seen.complete);
+  count(report, "copied_partly", seen.partly);
+  count(report, "copied_uncertain", seen.uncertain);
+  count(report, "copied_hits", seen.hits);
+  count(report, "copied_misses", seen.misses);
+  count(report, "copied_looks", seen.looks);
+  count(report, "copied_renewed", seen.renewed);
+  count(report, "copies_guarded", seen.guarded);
+  count(report, "copies_secured", seen.secured);
+  count(report, "copies_agreed", seen.agreed);
+  count(report, "copies_taken", cluster.seen().copies_taken);
+  count(report, "copies_older", cluster.seen().copies_older);
+}
+
 std::string described(const ClusterOptions& drawn) {
   const bool changes = drawn.plan.ring_every_ns > 0;
   std::string text = "nodes=" + std::to_string(drawn.nodes) +
@@ -168,6 +203,7 @@ std::string described(const ClusterOptions& drawn) {
   if (drawn.client.mortal) text += " mortal";
   if (drawn.client.flush_one_in > 0) text += " flushed";
   if (drawn.evicts) text += " evicting";
+  if (drawn.copied_keys > 0) text += " copied=" + std::to_string(drawn.copied_keys);
   return text;
 }
 
@@ -202,6 +238,7 @@ Report run_cluster_scenario(const ScenarioOptions& options) {
   count(report, "asked_for", cluster.seen().taken);
   count(report, "refused_as_anothers", cluster.seen().wrong_owner);
   count(report, "owners_judged", cluster.owner_watch().judged());
+  count_copies(cluster, report);
   count_clients(cluster, !options.own.calls.empty(), report);
   std::vector<std::uint64_t> counts;
   for (const Report::Counted& counted : report.cluster) counts.push_back(counted.count);

@@ -13,7 +13,8 @@
 //     only loss, and an error that does not say "unknown" is believed. What else may become of a
 //     key that moves: sim/cluster/cluster.h.
 //  5. owner: what nodes answer each other (sim/cluster/owner_watch.h).
-//  6. healed, agreement, placement, hops, drained: what the inspection sees at the end
+//  6. copies: of replicated keys, what clients and the holders say (sim/cluster/copied_key.h).
+//  7. healed, agreement, placement, hops, drained: what the inspection sees at the end
 //     (sim/cluster/inspection.h).
 
 #ifndef CACHEISMO_SIM_CLUSTER_SCENARIO_H_

@@ -125,6 +125,8 @@ TEST_P(PlantedClusterBug, IsCaughtByTheOracleThatIsThereForIt) {
     options.plan->until_ns = 1;
     options.plan->black_hole_per_million = faults->black_hole_per_million;
     options.plan->reset_every_ns = faults->reset_every_ns;
+    options.plan->partition_every_ns = faults->partition_every_ns;
+    options.plan->partition_ns_max = faults->partition_ns_max;
     options.plan->ring_every_ns = faults->ring_every_ns;
     options.plan->ring_spread_ns_max = faults->ring_spread_ns_max;
     if (*GetParam().faults != 0) options.plan->until_ns = 0;  // in the first half
@@ -154,7 +156,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Bug{Sabotage::write_unowned, "owner:", "rings"},
                     Bug{Sabotage::write_unowned, "history:", "rings"},
                     Bug{Sabotage::lose_moved, "history:", "rings"},
-                    Bug{Sabotage::refuse_gifts, "drained:", "rings"}),
+                    Bug{Sabotage::refuse_gifts, "drained:", "rings"},
+                    Bug{Sabotage::early_ack, "returned:", "reset,partition"},
+                    Bug{Sabotage::lose_copy, "returned:"}, Bug{Sabotage::lose_copy, "lost:"},
+                    Bug{Sabotage::lose_copy, "agreement:"}, Bug{Sabotage::old_copy, "returned:"},
+                    Bug{Sabotage::old_copy, "agreement:"}),
     [](const auto& bug) {
       const std::string oracle = bug.param.oracle;
       return to_string(bug.param.sabotage) + ("_" + oracle.substr(0, oracle.size() - 1));

@@ -41,7 +41,8 @@ end
 }  // namespace
 
 bool is_in_scripts(Sabotage sabotage) {
-  return sabotage == Sabotage::run_twice || sabotage == Sabotage::lose_change;
+  return sabotage == Sabotage::run_twice || sabotage == Sabotage::lose_change ||
+         sabotage == Sabotage::early_ack;
 }
 
 std::vector<lua::Script> object_scripts(Sabotage sabotage) {
@@ -56,7 +57,8 @@ std::vector<lua::Script> object_scripts(Sabotage sabotage) {
       planted++;
     }
   }
-  CHECK_EQ(planted, is_in_scripts(sabotage) ? 1u : 0u);
+  const bool here = is_in_scripts(sabotage) && !is_in_copies(sabotage);
+  CHECK_EQ(planted, here ? 1u : 0u);
   return scripts;
 }
 

@@ -2,7 +2,9 @@
 
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "cacheismo/base/bytes.h"
@@ -180,6 +182,80 @@ bool PeerSabotage::refuse_gifts(std::string& bytes) {
     changed = true;
   }
   return changed;
+}
+
+// ---- Of copies ----------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::size_t form_header_bytes = 16;  // node/item_form.h
+constexpr std::size_t form_key_size_at = 2;
+
+/// A state that is sent whole.
+struct Copy {
+  std::size_t version = 0;  ///< where it begins, "7.1764132345000000.981\n"
+  std::size_t form = 0;
+  std::size_t end = 0;  ///< behind the request
+  std::string hop;      ///< " P1.1.0.500"
+  std::string key;
+};
+
+std::optional<Copy> copy_at(const std::string& bytes, std::size_t line) {
+  constexpr Bytes order = "ms cluster:replica ";
+  if (bytes.compare(line, order.size(), order) != 0) return std::nullopt;
+  const std::size_t line_end = bytes.find("\r\n", line);
+  const std::size_t hop = bytes.find(" P1.", line);
+  std::size_t block_bytes = 0;
+  if (line_end == npos || hop == npos || hop > line_end) return std::nullopt;
+  (void)std::from_chars(bytes.data() + line + order.size(), bytes.data() + line_end, block_bytes);
+  Copy copy;
+  copy.version = line_end + 2;
+  copy.end = copy.version + block_bytes + 2;
+  copy.form = bytes.find('\n', copy.version) + 1;
+  if (copy.end > bytes.size() || copy.form + form_header_bytes > copy.end) return std::nullopt;
+  const auto key_bytes = static_cast<unsigned char>(bytes[copy.form + form_key_size_at]);
+  copy.hop = bytes.substr(hop, bytes.find_first_of(" \r", hop + 1) - hop);
+  copy.key = bytes.substr(copy.form + form_header_bytes, key_bytes);
+  return copy;
+}
+
+std::vector<Copy> copies_in(const std::string& bytes) {
+  std::vector<Copy> copies;
+  for (std::size_t at = bytes.find("ms cluster:replica "); at != npos;
+       at = bytes.find("ms cluster:replica ", at + 1)) {
+    if (const auto copy = copy_at(bytes, at)) copies.push_back(*copy);
+  }
+  return copies;
+}
+
+/// The same epoch and node, one behind.
+std::string next_version(const std::string& version) {
+  const std::size_t first = version.find('.') + 1;
+  const std::size_t second = version.find('.', first);
+  const std::uint64_t counter = std::stoull(version.substr(first, second - first)) + 1;
+  return version.substr(0, first) + std::to_string(counter) + version.substr(second);
+}
+
+}  // namespace
+
+bool PeerSabotage::lose_copy(std::string& bytes) {
+  const std::vector<Copy> copies = copies_in(bytes);
+  for (const Copy& copy : copies) bytes[copy.form + form_header_bytes] = '-';
+  return !copies.empty();
+}
+
+bool PeerSabotage::old_copy(std::string& bytes, Prng& chance) {
+  for (const Copy& copy : copies_in(bytes)) {
+    std::string form = bytes.substr(copy.form, copy.end - 2 - copy.form);
+    std::string before = std::exchange(forms_[copy.key], form);
+    if (before.empty() || !chance.chance(1, 4)) continue;
+    const std::string version = bytes.substr(copy.version, copy.form - copy.version);
+    const std::string block = next_version(version) + before;
+    bytes.insert(copy.end, "ms cluster:replica " + std::to_string(block.size()) + " q" + copy.hop +
+                               "\r\n" + block + "\r\n");
+    return true;
+  }
+  return false;
 }
 
 }  // namespace cacheismo::sim

@@ -3,6 +3,7 @@
 //   ... ma k v O7 k P1.0.1.950 ...   requests that are forwarded: all have a hop
 //   ... VA 5 f0 kuser:7 O27 ...      replies to them: all have an opaque
 //   ... ms cluster:give:k 23 ...     an item on its way to its new owner (node/item_form.h)
+//   ... ms cluster:replica 42 ...    a state on its way to who holds a copy (node/replicas.h)
 //
 // What it is not: it keeps no state but what it needs to be wrong.
 
@@ -38,9 +39,14 @@ class PeerSabotage {
   [[nodiscard]] static bool late_flush(std::string& bytes);
   /// What is given is answered with an error.
   [[nodiscard]] static bool refuse_gifts(std::string& bytes);
+  /// A copy is stored under another key.
+  [[nodiscard]] static bool lose_copy(std::string& bytes);
+  /// Behind a copy comes the one before, under a version that is newer. Remembers what it sees.
+  [[nodiscard]] bool old_copy(std::string& bytes, Prng& chance);
 
  private:
   std::map<std::string, std::string> values_;  ///< by key
+  std::map<std::string, std::string> forms_;   ///< of copies, by key
 };
 
 }  // namespace cacheismo::sim

@@ -17,11 +17,13 @@ constexpr const char* names[] = {
     "swallow_send", "lose_completion", "corrupt_request", "stop_accepting", "leak_stream",
     "slow_clock",   "run_twice",       "lose_change",     "swap_values",    "ask_twice",
     "stale_value",  "odd_ring",        "odd_ring_hop",    "resurrect",      "write_unowned",
-    "lose_moved",   "refuse_gifts",    "late_flush"};
+    "lose_moved",   "refuse_gifts",    "late_flush",      "early_ack",      "lose_copy",
+    "old_copy"};
 static_assert(sizeof(names) / sizeof(names[0]) == sabotages_count);
 
 constexpr std::uint64_t rarity = 200;     // one operation in so many is sabotaged
 constexpr std::uint64_t peer_rarity = 8;  // and one of those that a cluster's bugs look at
+constexpr std::uint64_t copy_rarity = 3;
 constexpr int accepts_before_stop = 5;
 constexpr Duration moment = std::chrono::milliseconds(1);
 constexpr std::int64_t slowness = 10;
@@ -179,6 +181,10 @@ bool SabotagedIo::spoil(std::string& bytes) {
     return PeerSabotage::lose_moved(bytes);
   } else if (sabotage_ == Sabotage::late_flush) {
     return PeerSabotage::late_flush(bytes);
+  } else if (strikes(Sabotage::lose_copy, copy_rarity)) {
+    return PeerSabotage::lose_copy(bytes);
+  } else if (sabotage_ == Sabotage::old_copy) {
+    return peers_.old_copy(bytes, chance_);
   } else if (sabotage_ == Sabotage::refuse_gifts) {
     return PeerSabotage::refuse_gifts(bytes);
   } else {

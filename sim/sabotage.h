@@ -45,12 +45,20 @@ enum class Sabotage : std::uint8_t {
   lose_moved,     ///< an old owner says of a value that it has not
   refuse_gifts,   ///< a new owner takes no value
   late_flush,     ///< nodes that are told to flush do so later than they say
+  // Of a cluster with replicated keys.
+  early_ack,  ///< a write is confirmed that one holder has (copy_scripts.h)
+  lose_copy,  ///< a holder confirms what it does not store
+  old_copy,   ///< an older state replaces a newer one
 };
 
-inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::late_flush) + 1;
+inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::old_copy) + 1;
 /// Those from here on need several nodes.
 inline constexpr std::size_t first_cluster_sabotage =
     static_cast<std::size_t>(Sabotage::swap_values);
+/// Those need replicated keys, too.
+[[nodiscard]] constexpr bool is_in_copies(Sabotage sabotage) {
+  return sabotage >= Sabotage::early_ack;
+}
 
 /// "none", "drop_byte", ...
 [[nodiscard]] const char* to_string(Sabotage sabotage);

@@ -105,11 +105,27 @@ Cluster::Cluster(const ClusterOptions& options)
     clients_.push_back(std::make_unique<KeyClient>(io, recorder_, client, world_.workload(i)));
   }
   if (members_.size() > 1) inspector_ = &world_.add_host("10.0.2.1");
+  if (options_.copied_keys > 0) add_copies();
   for (std::size_t i = 0; i < members_.size(); i++) {
     start_node(i);
     world_.may_crash(members_[i]->io, *this);
   }
   for (const auto& one : clients_) one->start();
+  if (copies_) copies_->start();
+}
+
+void Cluster::add_copies() {
+  CHECK_GT(members_.size(), 1u);
+  Copies::Options options{.keys = options_.copied_keys,
+                          .clients = options_.copy_clients,
+                          .timeout = answering,
+                          .clocks_differ = options_.plan.wall_jump_every_ns > 0,
+                          .clocks_drift = options_.plan.drift_ppm_max > 0,
+                          .may_lose = options_.evicts,
+                          .client = options_.copy_client};
+  for (std::size_t i = 0; i < members_.size(); i++) options.nodes.push_back(address(i));
+  options.client.calm_from_ns = calm_from_ns();
+  copies_ = std::make_unique<Copies>(world_, rings_, std::move(options));
 }
 
 Cluster::~Cluster() { CHECK(finished_); }
@@ -137,6 +153,7 @@ void Cluster::start_node(std::size_t number) {
 void Cluster::on_crash(SimIo& host) {
   const std::size_t number = host.number();  // nodes' hosts were added first
   members_[number]->node->stop(node::Stop::at_once);
+  if (copies_) copies_->node_lost(number);
   for (std::uint32_t key = 0; key < moves_.size(); key++) {
     if (moves_[key].empty() && owner(key) == number) recorder_.lost(key);
   }
@@ -246,6 +263,8 @@ void Cluster::audit() {
     for (const std::string& text : client->take_violations()) violation(text);
   }
   for (const std::string& text : owner_watch_.take_violations()) violation(text);
+  if (!copies_) return;
+  for (const std::string& text : copies_->take_violations()) violation(text);
 }
 
 void Cluster::run_for(Duration length) {
@@ -260,8 +279,10 @@ void Cluster::finish() {
   CHECK(!finished_);
   finished_ = true;
   for (const auto& client : clients_) client->stop();
+  if (copies_) copies_->stop();
   const Duration end = world_.now() + draining;
   const auto busy = [this] {
+    if (copies_ && !copies_->stopped()) return true;
     return !std::all_of(clients_.begin(), clients_.end(),
                         [](const auto& client) { return client->stopped(); });
   };
@@ -270,6 +291,14 @@ void Cluster::finish() {
   audit();
   if (violations_.empty() && members_.size() > 1) inspect();
   stop_nodes();
+  judge();
+}
+
+void Cluster::judge() {
+  if (copies_) {
+    copies_->flushed(recorder_.history(0));
+    for (const std::string& text : copies_->judge()) violation(text);
+  }
   const std::vector<linear::CheckOptions> allowed = allowances();
   for (std::uint32_t key = 0; key < moves_.size(); key++) {
     const std::int64_t moved_ns =
@@ -291,7 +320,7 @@ Inspection::Options Cluster::inspection_options() const {
                               .owners = {},
                               .timeout = answering,
                               .foreign = std::vector<std::uint64_t>(members_.size()),
-                              .scripts_ask = !options_.client.calls.empty(),
+                              .scripts_ask = !options_.client.calls.empty() || copies_,
                               .ring_changed = rings_.epoch() > 1};
   for (std::uint32_t key = 0; key < moves_.size(); key++) options.owners.push_back(owner(key));
   for (std::size_t i = 0; i < members_.size(); i++) options.nodes.push_back(address(i));
@@ -311,12 +340,15 @@ void Cluster::inspect() {
   if (options_.client.mortal) run_until(world_.now() + dying);
   Inspection inspection(world_, *inspector_, recorder_, inspection_options());
   inspection.run(false);
+  if (copies_) copies_->inspect(*inspector_);
   if (rings_.epoch() > 1 && inspection.violations().empty()) {
     run_until(world_.now() + closing);
     inspection.run(true);
+    if (copies_) copies_->inspect_again(*inspector_);
   }
   seen_ = inspection.seen();
   for (const std::string& text : inspection.violations()) violation(text);
+  audit();
 }
 
 void Cluster::stop_nodes() {

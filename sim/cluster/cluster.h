@@ -3,6 +3,7 @@
 //   10.0.0.1 n1   10.0.0.2 n2 ... : Node on SimIo, arena and script heap of its own, port 11211
 //   10.0.1.1      10.0.1.2    ... : KeyClient on SimIo; each connection goes to a random node
 //   10.0.2.1                      : Inspection, when all is over
+//   10.0.3.1      ...             : CopyClient, where there are replicated keys (copies.h)
 //                     Recorder: one history per key --> linear::check
 //
 //  1. Everything follows from the options; the same options give the same journal hash.
@@ -37,6 +38,7 @@
 #include "cacheismo/node/config.h"
 #include "cacheismo/node/node.h"
 #include "sim/arena.h"
+#include "sim/cluster/copies.h"
 #include "sim/cluster/inspection.h"
 #include "sim/cluster/key_client.h"
 #include "sim/cluster/owner_watch.h"
@@ -65,6 +67,9 @@ struct ClusterOptions {
   std::optional<std::vector<lua::Script>> scripts = std::nullopt;
   /// number, nodes and owners are set by the cluster; of several nodes also calm_from_ns.
   KeyClient::Options client = {};
+  std::uint32_t copied_keys = 0;  ///< they need the scripts of sim/copy_scripts.h
+  std::uint32_t copy_clients = 0;
+  CopyClient::Options copy_client = {};  ///< number, nodes and calm_from_ns are set by the cluster
   bool evicts = false;  ///< nodes have little memory: what says so explains that any key is gone
   bool moves_lose = false;      ///< what is under way between nodes may be lost: faults are on
   bool orderly_changes = true;  ///< RingChanges::Options::orderly
@@ -122,6 +127,8 @@ class Cluster final : private HostFaults {
   [[nodiscard]] const Recorder::Judgement& judgement() const { return judgement_; }
   [[nodiscard]] const RingChanges& rings() const { return rings_; }
   [[nodiscard]] const OwnerWatch& owner_watch() const { return owner_watch_; }
+  /// Of replicated keys, after finish(); null: there are none.
+  [[nodiscard]] const Copies* copies() const { return copies_.get(); }
   /// Keys whose owner has changed.
   [[nodiscard]] std::size_t moved() const;
 
@@ -152,6 +159,8 @@ class Cluster final : private HostFaults {
   [[nodiscard]] std::size_t owner(std::uint32_t key) const;
   [[nodiscard]] bool has_evicted() const;
   [[nodiscard]] std::vector<linear::CheckOptions> allowances() const;
+  void add_copies();
+  void judge();
   [[nodiscard]] Inspection::Options inspection_options() const;
   void inspect();
   void stop_nodes();
@@ -167,6 +176,7 @@ class Cluster final : private HostFaults {
   SimIo* inspector_ = nullptr;                     ///< of several nodes
   std::vector<std::unique_ptr<Member>> members_;
   std::vector<std::unique_ptr<KeyClient>> clients_;
+  std::unique_ptr<Copies> copies_;
   std::vector<std::string> violations_;
   Recorder::Judgement judgement_;
   Inspection::Seen seen_;

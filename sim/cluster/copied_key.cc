@@ -58,9 +58,8 @@ bool CopiedKey::lost_something(std::size_t holder, Time from_ns, Time to_ns) con
 }
 
 bool CopiedKey::any_lost(Time from_ns, Time to_ns) const {
-  return std::ranges::any_of(holders_, [&](std::size_t holder) {
-    return lost_something(holder, from_ns, to_ns);
-  });
+  return std::ranges::any_of(
+      holders_, [&](std::size_t holder) { return lost_something(holder, from_ns, to_ns); });
 }
 
 /// Whether one of those who were asked, or the only one, has lost nothing since.
@@ -113,9 +112,8 @@ std::optional<std::string> CopiedKey::judge_value(const Read& read) {
 bool CopiedKey::is_guarded(const Read& read) const {
   return std::ranges::any_of(writes_, [&](const Write& later) {
     if (later.return_ns >= read.call_ns || is_shaken(later.call_ns, read.return_ns)) return false;
-    return std::ranges::any_of(writes_, [&](const Write& one) {
-      return one.value && passes(later, one, read.return_ns);
-    });
+    return std::ranges::any_of(
+        writes_, [&](const Write& one) { return one.value && passes(later, one, read.return_ns); });
   });
 }
 
@@ -139,9 +137,8 @@ std::optional<std::string> CopiedKey::judge_miss(const Read& read) {
 }
 
 bool CopiedKey::wrote_between(Time from_ns, Time to_ns) const {
-  return std::ranges::any_of(writes_, [&](const Write& one) {
-    return one.call_ns >= from_ns && one.call_ns <= to_ns;
-  });
+  return std::ranges::any_of(
+      writes_, [&](const Write& one) { return one.call_ns >= from_ns && one.call_ns <= to_ns; });
 }
 
 /// Of two looks at different holders, and nothing was written in between.
@@ -204,8 +201,7 @@ std::vector<std::string> CopiedKey::judge(const std::vector<std::size_t>& holder
     wrong.push_back("copies: " + name_ + who + ", read at " + at(read.call_ns) + ".." +
                     at(read.return_ns) + ": " + *broken);
   }
-  if (const auto broken = judge_agreement())
-    wrong.push_back("copies: " + name_ + ": " + *broken);
+  if (const auto broken = judge_agreement()) wrong.push_back("copies: " + name_ + ": " + *broken);
   return wrong;
 }
 

@@ -162,6 +162,8 @@ void Inspection::look_at_handover(std::size_t node, const std::string& text) {
   seen_.received_late += stat(text, "handover_received_late");
   seen_.no_room += stat(text, "handover_no_room");
   seen_.wrong_owner += stat(text, "wrong_owner_sent");
+  seen_.copies_taken += stat(text, "replicas_taken");
+  seen_.copies_older += stat(text, "replicas_older");
   if (stat(text, "handover_active") > 0) violation(node, "drained: has still something to give");
   if (closed_ && stat(text, "handover_open") > 0)
     violation(node, "drained: does not forget the rings before");

@@ -55,8 +55,10 @@ class Inspection {
     std::uint64_t taken = 0;     ///< keys that a new owner asked for
     std::uint64_t received = 0;  ///< items that were given to a new owner
     std::uint64_t received_late = 0;
-    std::uint64_t no_room = 0;      ///< items that were lost when they moved
-    std::uint64_t wrong_owner = 0;  ///< requests that were refused as another node's
+    std::uint64_t no_room = 0;  ///< items that were lost when they moved
+    std::uint64_t copies_taken = 0;
+    std::uint64_t copies_older = 0;  ///< copies that were not: a newer one was there
+    std::uint64_t wrong_owner = 0;   ///< requests that were refused as another node's
   };
 
   Inspection(World& world, SimIo& io, Recorder& recorder, Options options)

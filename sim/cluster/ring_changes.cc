@@ -68,6 +68,16 @@ std::size_t RingChanges::owner(std::uint64_t epoch, Bytes item) const {
   return number_of(ring.members()[ring.owner(item)]);
 }
 
+std::vector<std::size_t> RingChanges::owners(std::uint64_t epoch, Bytes item,
+                                             std::size_t count) const {
+  const cluster::Ring& ring = published_[epoch - 1].ring;
+  std::vector<std::uint32_t> members(count);
+  members.resize(ring.owners(item, members));
+  std::vector<std::size_t> nodes;
+  for (const std::uint32_t member : members) nodes.push_back(number_of(ring.members()[member]));
+  return nodes;
+}
+
 // ---- Which rings --------------------------------------------------------------------------------
 
 RingSpec RingChanges::drawn_first() {

@@ -52,6 +52,9 @@ class RingChanges {
   [[nodiscard]] std::uint64_t epoch() const { return published_.size(); }
   /// Of the ring of an epoch, from 1.
   [[nodiscard]] std::size_t owner(std::uint64_t epoch, Bytes item) const;
+  /// The first so many, or all that own anything.
+  [[nodiscard]] std::vector<std::size_t> owners(std::uint64_t epoch, Bytes item,
+                                                std::size_t count) const;
   [[nodiscard]] std::int64_t published_ns(std::uint64_t epoch) const {
     return published_[epoch - 1].at_ns;
   }
