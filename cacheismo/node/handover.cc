@@ -12,6 +12,7 @@
 #include "cacheismo/node/item_copy.h"
 #include "cacheismo/node/item_form.h"
 #include "cacheismo/node/node_state.h"
+#include "cacheismo/node/replicas.h"
 #include "cacheismo/node/routing.h"
 #include "cacheismo/proto/base64.h"
 
@@ -174,6 +175,8 @@ void Handover::move_on(const std::string& key) {
     if (!good && !asked_.contains(key)) drop(key);
     return;
   }
+  // A copy that was brought here under this ring.
+  if (node_.replicas->is_of_ring(key, history.ring().epoch())) return;
   const auto owner = routing_.address_of(history.ring().members()[history.ring().owner(by)].name);
   const auto name = spelt("cluster:give:", key);
   std::string form;

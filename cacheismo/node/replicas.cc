@@ -48,6 +48,16 @@ Version Replicas::next_version() {
   return {.epoch = epoch(), .counter = last_counter_, .node = self_};
 }
 
+void Replicas::settle(const Version& version, Bytes item_key) {
+  versions_.take(version, node_.store.key(item_key).hash, node_.now);
+  if (node_.routing != nullptr) node_.routing->settle_replica(item_key);
+}
+
+bool Replicas::is_of_ring(Bytes item_key, std::uint64_t epoch) const {
+  const auto version = versions_.of(node_.store.key(item_key).hash);
+  return version && version->epoch >= epoch;
+}
+
 // ---- Sending ------------------------------------------------------------------------------------
 
 Result<lua::Host::PackedItem, std::string> Replicas::pack(Bytes item_key, Bytes before) {
@@ -63,7 +73,7 @@ Result<lua::Host::PackedItem, std::string> Replicas::pack(Bytes item_key, Bytes 
   Bytes form = Bytes(text).substr(head);
   if (take_item(form)->kind == ItemForm::Kind::long_one)
     return failure(std::string("the object is longer than an item may be (-I)"));
-  versions_.take(version, hash, node_.now);
+  settle(version, item_key);
   ++counters_.packed;
   return lua::Host::PackedItem{std::move(text), here};
 }
@@ -80,7 +90,7 @@ lua::Host::PackedItem Replicas::pack(Bytes item_key, const lua::Host::NewValue& 
   ++counters_.packed;
   bool here = false;
   if (value.store) {
-    versions_.take(version, node_.store.key(item_key).hash, node_.now);
+    settle(version, item_key);
     here = store_form(node_.store, item, node_.now).has_value();
   }
   std::string text = to_string(version) + '\n';
@@ -142,7 +152,7 @@ Result<void, std::string> Replicas::take(Bytes block) {
     ++counters_.older;
     return failure(std::string(newer_text) + to_string(*newer));
   }
-  versions_.take(packed->version, hash, node_.now);
+  settle(packed->version, packed->item.key);
   if (const auto stored = store_form(node_.store, packed->item, node_.now); !stored)
     return refused(std::string("replica: ") + to_string(stored.error()));
   ++counters_.taken;

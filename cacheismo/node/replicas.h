@@ -17,7 +17,9 @@
 //     sender is told so; a delete is remembered like a value (versions.h says how long).
 //     What was on its way to a node before its start is older than the node.
 //  3. Objects are taken only with --accept-copy, because their fields come past their methods.
-//  4. A version of a ring that this node cannot find, or of a clock too far ahead of its own, is
+//  4. What an old owner has of a key when the ring has changed never replaces a state that came under
+//     a version: the key is settled (cluster/ring_history.h).
+//  5. A version of a ring that this node cannot find, or of a clock too far ahead of its own, is
 //     refused: nobody can make all that follows look old.
 //
 // What it is not: it sends nothing (RemoteCalls does) and chooses no node. What ordinary commands
@@ -72,6 +74,8 @@ class Replicas {
   [[nodiscard]] lua::Answer answer(Bytes block);
   /// What another node has said about a state of this one.
   void saw(Bytes error);
+  /// Whether the state of an item, as far as is remembered, was written by who knew this ring.
+  [[nodiscard]] bool is_of_ring(Bytes item_key, std::uint64_t epoch) const;
 
   [[nodiscard]] const VersionTable& versions() const { return versions_; }
   [[nodiscard]] const ReplicaCounters& counters() const { return counters_; }
@@ -86,6 +90,8 @@ class Replicas {
   /// Whether this node can believe a version. Its counter is behind all later ones of this node.
   [[nodiscard]] Result<void, std::string> check(const Version& version);
   [[nodiscard]] Result<void, std::string> refused(std::string why);
+  /// The state of the key has this version from now on.
+  void settle(const Version& version, Bytes item_key);
 
   NodeState& node_;
   std::uint64_t self_;          ///< the node of its versions

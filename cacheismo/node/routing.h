@@ -116,6 +116,8 @@ class Routing final : public PeerReplies {
   [[nodiscard]] bool settle(Bytes key, std::uint32_t connection);
   /// The same of a value that has been received already and cannot wait. False: nothing was asked.
   [[nodiscard]] bool is_settled(Bytes key) const;
+  /// A state of the item has come with a version that says how new it is: no old owner is asked.
+  void settle_replica(Bytes item_key);
 
   // ---- Forwarding -------------------------------------------------------------------------------
   // `connection` is the slot of whose queue it is. A failure is a reply, too.

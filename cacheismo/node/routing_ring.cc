@@ -164,6 +164,11 @@ bool Routing::is_settled(Bytes key) const {
          history_.judge(at.key()) == cluster::RingHistory::State::good;
 }
 
+void Routing::settle_replica(Bytes item_key) {
+  // Where there is no room for it, it is a leftover, and gone at the first touch.
+  if (history_.open()) (void)history_.settle(item_key, ring().epoch());
+}
+
 // ---- What only a node may do that others take for alive -----------------------------------------
 
 bool Routing::forbids_writes() const {

@@ -57,33 +57,38 @@ bool CopiedKey::lost_something(std::size_t holder, Time from_ns, Time to_ns) con
   });
 }
 
-bool CopiedKey::any_lost(Time from_ns, Time to_ns) const {
+bool CopiedKey::any_lost(const Era& era, Time from_ns, Time to_ns) const {
   return std::ranges::any_of(
-      holders_, [&](std::size_t holder) { return lost_something(holder, from_ns, to_ns); });
+      era.holders, [&](std::size_t holder) { return lost_something(holder, from_ns, to_ns); });
 }
 
 /// Whether one of those who were asked, or the only one, has lost nothing since.
-bool CopiedKey::any_kept(const Read& read, Time from_ns) const {
+bool CopiedKey::any_kept(const Era& era, const Read& read, Time from_ns) const {
   if (read.holder) return !lost_something(*read.holder, from_ns, read.return_ns);
-  return std::ranges::any_of(holders_, [&](std::size_t holder) {
+  return std::ranges::any_of(era.holders, [&](std::size_t holder) {
     return !lost_something(holder, from_ns, read.return_ns);
   });
 }
 
-bool CopiedKey::is_shaken(Time from_ns, Time to_ns) const {
-  return overlap(from_ns, to_ns, options_.shaken);
+const CopiedKey::Era* CopiedKey::era(Time from_ns, Time to_ns) const {
+  const auto found = std::ranges::find_if(options_.eras, [&](const Era& one) {
+    return one.span.from_ns <= from_ns && to_ns <= one.span.to_ns;
+  });
+  return found == options_.eras.end() ? nullptr : &*found;
 }
 
 bool CopiedKey::passes(const Write& later, const Write& earlier, Time until_ns) const {
   if (later.told != Told::complete) return false;
+  const Era* now = era(later.call_ns, until_ns);
+  if (now == nullptr) return false;
   // Nothing of before is under way, and who has it has said that it is newer.
   const Time quiet_ns = options_.quiet_from_ns;
   if (earlier.call_ns < quiet_ns && later.call_ns >= quiet_ns) return true;
-  if (earlier.return_ns >= later.call_ns || is_shaken(earlier.call_ns, later.return_ns))
-    return false;
+  if (earlier.return_ns >= later.call_ns) return false;
   if (earlier.told == Told::complete) return true;
   // The only one that has heard of it may forget it, and then be told once more.
-  return earlier.told == Told::partly && !any_lost(earlier.call_ns, until_ns);
+  return earlier.told == Told::partly && era(earlier.call_ns, until_ns) == now &&
+         !any_lost(*now, earlier.call_ns, until_ns);
 }
 
 const CopiedKey::Write* CopiedKey::written(const std::string& value) const {
@@ -94,13 +99,12 @@ const CopiedKey::Write* CopiedKey::written(const std::string& value) const {
 
 // ---- Rules --------------------------------------------------------------------------------------
 
-std::optional<std::string> CopiedKey::judge_value(const Read& read) {
+std::optional<std::string> CopiedKey::judge_value(const Read& read) const {
   const Write* write = written(*read.value);
   if (write == nullptr || write->call_ns > read.return_ns)
     return "invented: nobody has written " + spelt(read.value);
   for (const Write& later : writes_) {
     if (later.return_ns >= read.call_ns || !passes(later, *write, read.return_ns)) continue;
-    if (is_shaken(later.call_ns, read.return_ns)) continue;
     return "returned: " + spelt(read.value) + " of " + at(write->call_ns) + ".." +
            at(write->return_ns) + " is back after all had " + spelt(later.value) + " of " +
            at(later.call_ns) + ".." + at(later.return_ns);
@@ -111,23 +115,24 @@ std::optional<std::string> CopiedKey::judge_value(const Read& read) {
 /// Whether there is a value that `read` must not show.
 bool CopiedKey::is_guarded(const Read& read) const {
   return std::ranges::any_of(writes_, [&](const Write& later) {
-    if (later.return_ns >= read.call_ns || is_shaken(later.call_ns, read.return_ns)) return false;
-    return std::ranges::any_of(
-        writes_, [&](const Write& one) { return one.value && passes(later, one, read.return_ns); });
+    return later.return_ns < read.call_ns && std::ranges::any_of(writes_, [&](const Write& one) {
+             return one.value && passes(later, one, read.return_ns);
+           });
   });
 }
 
 /// Whether `read` has to find this write or a newer value.
 bool CopiedKey::is_secured(const Read& read, const Write& write) const {
   if (!write.value || write.told != Told::complete || write.return_ns >= read.call_ns) return false;
-  if (options_.may_lose || is_shaken(write.call_ns, read.return_ns)) return false;
+  const Era* now = era(write.call_ns, read.return_ns);
+  if (options_.may_lose || now == nullptr) return false;
   const bool may_be_deleted = std::ranges::any_of(writes_, [&](const Write& one) {
     return !one.value && one.call_ns <= read.return_ns && !passes(write, one, read.return_ns);
   });
-  return !may_be_deleted && any_kept(read, write.call_ns);
+  return !may_be_deleted && any_kept(*now, read, write.call_ns);
 }
 
-std::optional<std::string> CopiedKey::judge_miss(const Read& read) {
+std::optional<std::string> CopiedKey::judge_miss(const Read& read) const {
   for (const Write& write : writes_) {
     if (is_secured(read, write))
       return "lost: " + spelt(write.value) + " of " + at(write.call_ns) + ".." +
@@ -159,8 +164,8 @@ bool CopiedKey::must_agree(const Read& one, const Read& other) const {
     if (write.told != Told::complete) return false;
     from_ns = std::min(from_ns, write.call_ns);
   }
-  return !options_.may_lose && !any_lost(from_ns, other.return_ns) &&
-         !is_shaken(from_ns, other.return_ns);
+  const Era* now = era(from_ns, other.return_ns);
+  return !options_.may_lose && now != nullptr && !any_lost(*now, from_ns, other.return_ns);
 }
 
 std::optional<std::string> CopiedKey::judge_agreement() {
@@ -178,9 +183,7 @@ std::optional<std::string> CopiedKey::judge_agreement() {
   return std::nullopt;
 }
 
-std::vector<std::string> CopiedKey::judge(const std::vector<std::size_t>& holders,
-                                          const Options& options) {
-  holders_ = holders;
+std::vector<std::string> CopiedKey::judge(const Options& options) {
   options_ = options;
   counts_ = {};
   std::vector<std::string> wrong;

@@ -19,7 +19,9 @@
 //
 // A write that nobody has acknowledged everywhere promises nothing: it may be read from one holder
 // and not from the other, and be back at any time until `quiet_from_ns`, when nothing of before is
-// under way any more. While the ring changes (`shaken`) copies may be lost and old ones be read.
+// under way any more. Under each ring that all nodes have (an era) other nodes hold the copies;
+// between eras copies may be lost and old ones be read, and a write of an earlier era is lost with
+// it. But it stays older than those of the next one.
 //
 // What it is not: it is no order of all operations; replication does not promise one.
 //
@@ -52,9 +54,14 @@ class CopiedKey {
     Time from_ns = linear::never_ns;
     Time to_ns = linear::never_ns;
   };
+  /// All nodes have one ring.
+  struct Era {
+    Span span;
+    std::vector<std::size_t> holders;  ///< nodes by number
+  };
   struct Options {
     bool may_lose = false;  ///< at any time: memory was short
-    Span shaken = {};
+    std::vector<Era> eras = {};
     Time quiet_from_ns = linear::never_ns;
   };
   /// Judged, for those who want to know that something was.
@@ -82,9 +89,8 @@ class CopiedKey {
   /// A holder may have lost what it had, at some instant of these.
   void lost(std::size_t holder, Span when) { losses_.push_back({holder, when}); }
 
-  /// Of nodes by number: who holds copies. What is wrong, each with the rule's name.
-  [[nodiscard]] std::vector<std::string> judge(const std::vector<std::size_t>& holders,
-                                               const Options& options);
+  /// What is wrong, each with the rule's name.
+  [[nodiscard]] std::vector<std::string> judge(const Options& options);
   /// After judge().
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
@@ -107,16 +113,17 @@ class CopiedKey {
   };
 
   [[nodiscard]] bool lost_something(std::size_t holder, Time from_ns, Time to_ns) const;
-  [[nodiscard]] bool any_lost(Time from_ns, Time to_ns) const;
-  [[nodiscard]] bool is_shaken(Time from_ns, Time to_ns) const;
+  [[nodiscard]] bool any_lost(const Era& era, Time from_ns, Time to_ns) const;
+  /// The era that all of this time lies in; null: none.
+  [[nodiscard]] const Era* era(Time from_ns, Time to_ns) const;
   /// Whether `later` has the newer version for all who have been asked until then.
   [[nodiscard]] bool passes(const Write& later, const Write& earlier, Time until_ns) const;
   [[nodiscard]] const Write* written(const std::string& value) const;
-  [[nodiscard]] std::optional<std::string> judge_value(const Read& read);
-  [[nodiscard]] std::optional<std::string> judge_miss(const Read& read);
+  [[nodiscard]] std::optional<std::string> judge_value(const Read& read) const;
+  [[nodiscard]] std::optional<std::string> judge_miss(const Read& read) const;
   [[nodiscard]] bool is_guarded(const Read& read) const;
   [[nodiscard]] bool is_secured(const Read& read, const Write& write) const;
-  [[nodiscard]] bool any_kept(const Read& read, Time from_ns) const;
+  [[nodiscard]] bool any_kept(const Era& era, const Read& read, Time from_ns) const;
   [[nodiscard]] std::optional<std::string> judge_agreement();
   [[nodiscard]] bool wrote_between(Time from_ns, Time to_ns) const;
   [[nodiscard]] bool must_agree(const Read& one, const Read& other) const;
@@ -125,7 +132,6 @@ class CopiedKey {
   std::vector<Write> writes_;
   std::vector<Read> reads_;
   std::vector<Loss> losses_;
-  std::vector<std::size_t> holders_;
   Options options_;
   Counts counts_;
 };

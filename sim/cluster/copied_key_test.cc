@@ -28,7 +28,7 @@ class CopiedKeyTest : public testing::Test {
   }
   /// The rule that objects first; empty: none does.
   std::string broken() {
-    const auto wrong = key_.judge({0, 1}, options_);
+    const auto wrong = key_.judge(options_);
     if (wrong.empty()) return "";
     for (const char* rule : {"invented", "returned", "lost", "agreement"}) {
       if (wrong.front().find(rule) != std::string::npos) return rule;
@@ -37,7 +37,7 @@ class CopiedKeyTest : public testing::Test {
   }
 
   CopiedKey key_{"r0"};
-  CopiedKey::Options options_;
+  CopiedKey::Options options_{.eras = {{{0, never}, {0, 1}}}};
 };
 
 TEST_F(CopiedKeyTest, NothingIsThereBeforeAnythingIsWritten) {
@@ -226,27 +226,49 @@ TEST_F(CopiedKeyTest, LooksBetweenWhichSomethingWasWrittenNeedNotAgree) {
 }
 
 TEST_F(CopiedKeyTest, WhileTheRingChangesEverythingMayHappenButForInventions) {
-  options_.shaken = {5, 50};
+  options_.eras = {{{0, 4}, {0, 1}}, {{51, never}, {1, 2}}};
   write("a", 1, 2, Told::complete);
   write("b", 10, 20, Told::complete);
   key_.read(25, 26, "a");
   key_.read(27, 28, nothing);
   key_.read(60, 61, "a");
+  key_.look(2, 70, nothing);
   EXPECT_EQ(broken(), "");
   key_.read(29, 30, "c");
   EXPECT_EQ(broken(), "invented");
 }
 
+TEST_F(CopiedKeyTest, WhatIsCompleteUnderTheNextRingIsNewerThanAllThatWasBefore) {
+  options_.eras = {{{0, 4}, {0, 1}}, {{51, never}, {1, 2}}};
+  write("a", 1, 2, Told::complete);
+  write("b", 60, 61, Told::complete);
+  key_.look(2, 62, "b");
+  EXPECT_EQ(broken(), "");
+  key_.look(1, 63, "a");
+  EXPECT_EQ(broken(), "returned");
+}
+
+TEST_F(CopiedKeyTest, ThoseWhoHoldItUnderTheNextRingAreAsked) {
+  options_.eras = {{{0, 4}, {0, 1}}, {{51, never}, {1, 2}}};
+  write("a", 60, 61, Told::complete);
+  key_.lost(1, {62, 62});
+  key_.lost(0, {62, 62});
+  key_.look(1, 63, nothing);
+  EXPECT_EQ(broken(), "");
+  key_.read(64, 65, nothing);
+  EXPECT_EQ(broken(), "lost");
+}
+
 TEST_F(CopiedKeyTest, BeforeTheRingChangesEverythingIsJudged) {
-  options_.shaken = {50, 60};
+  options_.eras = {{{0, 50}, {0, 1}}, {{60, never}, {0, 1}}};
   write("a", 1, 2, Told::complete);
   key_.read(25, 26, nothing);
   EXPECT_EQ(broken(), "lost");
 }
 
 TEST_F(CopiedKeyTest, OnceAllIsQuietTheNextCompleteWriteIsTheNewestOfAll) {
-  options_.shaken = {5, 50};
-  options_.quiet_from_ns = 50;
+  options_.eras = {{{0, 4}, {0, 1}}, {{51, never}, {0, 1}}};
+  options_.quiet_from_ns = 51;
   write("a", 1, never, Told::nothing);
   write(nothing, 6, never, Told::nothing);
   key_.look(0, 55, "a");
@@ -259,8 +281,8 @@ TEST_F(CopiedKeyTest, OnceAllIsQuietTheNextCompleteWriteIsTheNewestOfAll) {
 }
 
 TEST_F(CopiedKeyTest, OnceAllIsQuietNoOlderDeleteExplainsALoss) {
-  options_.shaken = {5, 50};
-  options_.quiet_from_ns = 50;
+  options_.eras = {{{0, 4}, {0, 1}}, {{51, never}, {0, 1}}};
+  options_.quiet_from_ns = 51;
   write(nothing, 6, never, Told::nothing);
   write("b", 60, 61, Told::complete);
   key_.look(1, 71, nothing);

@@ -152,12 +152,24 @@ void Copies::inspect(SimIo& io) {
 
 void Copies::inspect_again(SimIo& io) { look(io); }
 
+/// From when every node has a ring until there is the next one.
+std::vector<CopiedKey::Era> Copies::eras(const CopiedKey& key) const {
+  std::vector<CopiedKey::Era> eras;
+  for (std::uint64_t epoch = 1; epoch <= rings_.epoch(); epoch++) {
+    const std::int64_t from_ns = epoch == 1 ? 0 : rings_.heard_by_all_ns(epoch);
+    const std::int64_t to_ns =
+        epoch == rings_.epoch() ? linear::never_ns : rings_.published_ns(epoch + 1) - 1;
+    if (from_ns <= to_ns) eras.push_back({{from_ns, to_ns}, holders(epoch, key)});
+  }
+  return eras;
+}
+
 std::vector<std::string> Copies::judge() {
   std::vector<std::string> wrong;
   CopiedKey::Options judged{.may_lose = options_.may_lose, .quiet_from_ns = quiet_from_ns_};
-  if (rings_.epoch() > 1) judged.shaken = {rings_.published_ns(2), quiet_from_ns_ - 1};
   for (CopiedKey& key : keys_) {
-    for (std::string& text : key.judge(holders(1, key), judged)) wrong.push_back(std::move(text));
+    judged.eras = eras(key);
+    for (std::string& text : key.judge(judged)) wrong.push_back(std::move(text));
     seen_.guarded += key.counts().guarded;
     seen_.secured += key.counts().secured;
     seen_.agreed += key.counts().agreed;

@@ -83,6 +83,7 @@ class Copies {
  private:
   [[nodiscard]] bool can_write() const;
   [[nodiscard]] std::vector<std::size_t> holders(std::uint64_t epoch, const CopiedKey& key) const;
+  [[nodiscard]] std::vector<CopiedKey::Era> eras(const CopiedKey& key) const;
   [[nodiscard]] std::string ask(RawConnection& connection, const std::string& request);
   void look(SimIo& io);
   void renew(SimIo& io, std::size_t node, CopiedKey& key);
