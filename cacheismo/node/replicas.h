@@ -17,8 +17,8 @@
 //     sender is told so; a delete is remembered like a value (versions.h says how long).
 //     What was on its way to a node before its start is older than the node.
 //  3. Objects are taken only with --accept-copy, because their fields come past their methods.
-//  4. What an old owner has of a key when the ring has changed never replaces a state that came under
-//     a version: the key is settled (cluster/ring_history.h).
+//  4. What an old owner has of a key when the ring has changed never replaces a state that came
+//     under a version: the key is settled (cluster/ring_history.h).
 //  5. A version of a ring that this node cannot find, or of a clock too far ahead of its own, is
 //     refused: nobody can make all that follows look old.
 //

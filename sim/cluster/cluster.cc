@@ -301,9 +301,10 @@ void Cluster::judge() {
   }
   const std::vector<linear::CheckOptions> allowed = allowances();
   for (std::uint32_t key = 0; key < moves_.size(); key++) {
-    const std::int64_t moved_ns =
-        moves_[key].empty() ? linear::never_ns : rings_.published_ns(moves_[key].front());
-    recorder_.doubt_flushes(key, moved_ns, allowed[key].may_forget_from_ns);
+    std::vector<linear::Span> moves;
+    for (const std::uint64_t epoch : moves_[key])
+      moves.push_back({rings_.published_ns(epoch), rings_.heard_by_all_ns(epoch)});
+    recorder_.doubt_flushes(key, moves, allowed[key].may_forget_from_ns);
   }
   judgement_ = recorder_.judge(allowed);
   for (const std::string& text : judgement_.failures) violation(text);

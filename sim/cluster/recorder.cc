@@ -1,5 +1,6 @@
 #include "sim/cluster/recorder.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cacheismo/base/check.h"
@@ -41,13 +42,23 @@ void Recorder::lost(std::uint32_t key) {
   histories_[key].push_back({0, Verb::forget, Outcome::forgotten, now_ns, now_ns});
 }
 
-void Recorder::doubt_flushes(std::uint32_t key, std::int64_t from_ns,
+void Recorder::doubt_flushes(std::uint32_t key, const std::vector<linear::Span>& moving,
                              std::int64_t may_forget_from_ns) {
+  const std::int64_t from_ns = moving.empty() ? linear::never_ns : moving.front().from_ns;
+  linear::History twice;
   for (Operation& one : histories_[key]) {
     if (one.verb != Verb::flush) continue;
-    if (linear::is_known(one) && one.return_ns >= from_ns) one.outcome = Outcome::unknown;
-    if (!linear::is_known(one) && one.call_ns >= may_forget_from_ns) one.verb = Verb::get;
+    const std::int64_t end_ns = linear::is_known(one) ? one.return_ns : linear::never_ns;
+    if (end_ns >= from_ns) one.outcome = Outcome::unknown;
+    if (!linear::is_known(one) && one.call_ns >= may_forget_from_ns) {
+      one.verb = Verb::get;
+    } else if (std::ranges::any_of(moving, [&](const linear::Span& span) {
+                 return one.call_ns <= span.to_ns && span.from_ns <= end_ns;
+               })) {
+      twice.push_back(one);
+    }
   }
+  histories_[key].insert(histories_[key].end(), twice.begin(), twice.end());
 }
 
 Recorder::Judgement Recorder::judge(const std::vector<linear::CheckOptions>& options) const {

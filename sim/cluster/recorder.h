@@ -57,9 +57,12 @@ class Recorder {
   /// The key's owner lost its memory.
   void lost(std::uint32_t key);
 
-  /// Flushes from `from_ns` on may have missed the key, which was moving. Of those whose outcome is
+  /// Flushes since the key began to move may have missed it. Of those whose outcome is
   /// not known none is kept from `may_forget_from_ns` on: a loss explains as much.
-  void doubt_flushes(std::uint32_t key, std::int64_t from_ns, std::int64_t may_forget_from_ns);
+  /// Those of the time that it was `moving` in may have happened twice, at its old owner and at the
+  /// new one.
+  void doubt_flushes(std::uint32_t key, const std::vector<linear::Span>& moving,
+                     std::int64_t may_forget_from_ns);
 
   [[nodiscard]] const linear::History& history(std::uint32_t key) const { return histories_[key]; }
   /// `options`: of each key.
