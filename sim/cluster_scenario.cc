@@ -83,6 +83,20 @@ void draw_copies(const ScenarioOptions& options, ClusterOptions& cluster) {
     cluster.scripts->push_back(std::move(script));
 }
 
+/// Requests that a script passes on. It may ask a node that is not the owner any more, so that
+/// nothing is promised while the ring changes.
+void draw_relay(const ScenarioOptions& options, ClusterOptions& cluster) {
+  Prng chance = Prng(options.seed).derive(205);
+  const bool possible = options.nodes > 1 && cluster.plan.ring_every_ns == 0 && !cluster.evicts &&
+                        options.own.scripts.empty();
+  const bool drawn = chance.chance(1, 2) || options.sabotage == Sabotage::relay_twice;
+  if (!possible || !drawn) return;
+  cluster.client.relay_one_in = chance.between(2, 8);
+  if (!cluster.scripts) cluster.scripts = object_scripts(Sabotage::none);
+  for (lua::Script& script : relay_scripts(options.sabotage))
+    cluster.scripts->push_back(std::move(script));
+}
+
 ClusterOptions draw(const ScenarioOptions& options) {
   Prng chance = Prng(options.seed).derive(200);
   ClusterOptions cluster;
@@ -119,6 +133,7 @@ ClusterOptions draw(const ScenarioOptions& options) {
   client.operations_per_connection = chance.between(3, 100);
   draw_ends(options, cluster);
   draw_copies(options, cluster);
+  draw_relay(options, cluster);
   cluster.copy_client.late_from_ns = may_stand_still(cluster.plan) ? healed_ns(cluster.plan) : 0;
   if (chance.chance(1, 4)) {
     client.timeout = impatience;
@@ -145,6 +160,8 @@ void count_clients(const Cluster& cluster, bool with_calls, Report& report) {
     sum.flushes += one.flushes;
     sum.no_memory += one.no_memory;
     sum.withdrawn += one.withdrawn;
+    sum.relayed += one.relayed;
+    sum.relayed_errors += one.relayed_errors;
     sum.calls += one.calls;
     sum.call_errors += one.call_errors;
     sum.timeouts += one.timeouts;
@@ -159,6 +176,8 @@ void count_clients(const Cluster& cluster, bool with_calls, Report& report) {
   count(report, "with_seconds", sum.mortal);
   count(report, "flushes", sum.flushes);
   count(report, "no_memory", sum.no_memory);
+  count(report, "relayed", sum.relayed);
+  count(report, "relayed_errors", sum.relayed_errors);
   count(report, "timeouts", sum.timeouts);
   count(report, "connections_lost", sum.lost);
   count(report, "connect_failures", sum.connect_failures);
@@ -180,6 +199,8 @@ void count_copies(const Cluster& cluster, Report& report) {
   count(report, "copied_uncertain", seen.uncertain);
   count(report, "copied_hits", seen.hits);
   count(report, "copied_misses", seen.misses);
+  count(report, "censuses", seen.censuses);
+  count(report, "partial_censuses", seen.partial_censuses);
   count(report, "copied_looks", seen.looks);
   count(report, "copied_renewed", seen.renewed);
   count(report, "copies_guarded", seen.guarded);
@@ -203,6 +224,7 @@ std::string described(const ClusterOptions& drawn) {
   if (drawn.client.mortal) text += " mortal";
   if (drawn.client.flush_one_in > 0) text += " flushed";
   if (drawn.evicts) text += " evicting";
+  if (drawn.client.relay_one_in > 0) text += " relayed";
   if (drawn.copied_keys > 0) text += " copied=" + std::to_string(drawn.copied_keys);
   return text;
 }

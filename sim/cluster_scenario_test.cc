@@ -160,7 +160,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Bug{Sabotage::early_ack, "returned:", "reset,partition"},
                     Bug{Sabotage::lose_copy, "returned:"}, Bug{Sabotage::lose_copy, "lost:"},
                     Bug{Sabotage::lose_copy, "agreement:"}, Bug{Sabotage::old_copy, "returned:"},
-                    Bug{Sabotage::old_copy, "agreement:"}),
+                    Bug{Sabotage::old_copy, "agreement:"}, Bug{Sabotage::relay_twice, "history:"}),
     [](const auto& bug) {
       const std::string oracle = bug.param.oracle;
       return to_string(bug.param.sabotage) + ("_" + oracle.substr(0, oracle.size() - 1));

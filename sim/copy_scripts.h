@@ -19,6 +19,15 @@ namespace cacheismo::sim {
 /// With the bug, if it is one of these scripts'.
 [[nodiscard]] std::vector<lua::Script> copy_scripts(Sabotage sabotage);
 
+/// A handler type `relay`, which asks the owners of keys for its clients:
+///
+///   get relay:ask:KEY           getFromServer: the value, under KEY; methods too
+///   set relay:put:KEY 0 0 5     setOnServer
+///   get relay:all:KEY,KEY,...   getInParallel: the values in this order
+///
+/// A failure is an error whose text begins, behind `script `, as a node's own would.
+[[nodiscard]] std::vector<lua::Script> relay_scripts(Sabotage sabotage);
+
 }  // namespace cacheismo::sim
 
 #endif  // CACHEISMO_SIM_COPY_SCRIPTS_H_

@@ -42,7 +42,7 @@ end
 
 bool is_in_scripts(Sabotage sabotage) {
   return sabotage == Sabotage::run_twice || sabotage == Sabotage::lose_change ||
-         sabotage == Sabotage::early_ack;
+         sabotage == Sabotage::early_ack || sabotage == Sabotage::relay_twice;
 }
 
 std::vector<lua::Script> object_scripts(Sabotage sabotage) {
@@ -57,7 +57,7 @@ std::vector<lua::Script> object_scripts(Sabotage sabotage) {
       planted++;
     }
   }
-  const bool here = is_in_scripts(sabotage) && !is_in_copies(sabotage);
+  const bool here = sabotage == Sabotage::run_twice || sabotage == Sabotage::lose_change;
   CHECK_EQ(planted, here ? 1u : 0u);
   return scripts;
 }

@@ -18,7 +18,7 @@ constexpr const char* names[] = {
     "slow_clock",   "run_twice",       "lose_change",     "swap_values",    "ask_twice",
     "stale_value",  "odd_ring",        "odd_ring_hop",    "resurrect",      "write_unowned",
     "lose_moved",   "refuse_gifts",    "late_flush",      "early_ack",      "lose_copy",
-    "old_copy"};
+    "old_copy",     "relay_twice"};
 static_assert(sizeof(names) / sizeof(names[0]) == sabotages_count);
 
 constexpr std::uint64_t rarity = 200;     // one operation in so many is sabotaged

@@ -49,15 +49,17 @@ enum class Sabotage : std::uint8_t {
   early_ack,  ///< a write is confirmed that one holder has (copy_scripts.h)
   lose_copy,  ///< a holder confirms what it does not store
   old_copy,   ///< an older state replaces a newer one
+  // Of a cluster whose scripts ask each other.
+  relay_twice,  ///< a script asks twice what it was asked once (copy_scripts.h)
 };
 
-inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::old_copy) + 1;
+inline constexpr std::size_t sabotages_count = static_cast<std::size_t>(Sabotage::relay_twice) + 1;
 /// Those from here on need several nodes.
 inline constexpr std::size_t first_cluster_sabotage =
     static_cast<std::size_t>(Sabotage::swap_values);
 /// Those need replicated keys, too.
 [[nodiscard]] constexpr bool is_in_copies(Sabotage sabotage) {
-  return sabotage >= Sabotage::early_ack;
+  return sabotage >= Sabotage::early_ack && sabotage <= Sabotage::old_copy;
 }
 
 /// "none", "drop_byte", ...

@@ -26,6 +26,7 @@ constexpr Duration closing = std::chrono::seconds(75);
 constexpr Duration tick = std::chrono::milliseconds(20);  // of clocks that drift, and of turns
 constexpr Duration publishing = std::chrono::milliseconds(300);  // after the last fault
 
+constexpr Bytes census_item = "mapreduce$all";   // of who has the nodes count
 constexpr std::uint64_t ring_chance = 1u << 20;  // no client's number
 
 RingChanges::Options ring_options(const ClusterOptions& options) {
@@ -125,6 +126,7 @@ void Cluster::add_copies() {
                           .client = options_.copy_client};
   for (std::size_t i = 0; i < members_.size(); i++) options.nodes.push_back(address(i));
   options.client.calm_from_ns = calm_from_ns();
+  if (options_.plan.ring_every_ns == 0) options.client.census_owner = rings_.owner(1, census_item);
   copies_ = std::make_unique<Copies>(world_, rings_, std::move(options));
 }
 
@@ -317,12 +319,13 @@ std::int64_t Cluster::calm_from_ns() const {
 }
 
 Inspection::Options Cluster::inspection_options() const {
-  Inspection::Options options{.client = options_.clients + 1,
-                              .owners = {},
-                              .timeout = answering,
-                              .foreign = std::vector<std::uint64_t>(members_.size()),
-                              .scripts_ask = !options_.client.calls.empty() || copies_,
-                              .ring_changed = rings_.epoch() > 1};
+  Inspection::Options options{
+      .client = options_.clients + 1,
+      .owners = {},
+      .timeout = answering,
+      .foreign = std::vector<std::uint64_t>(members_.size()),
+      .scripts_ask = !options_.client.calls.empty() || copies_ || options_.client.relay_one_in > 0,
+      .ring_changed = rings_.epoch() > 1};
   for (std::uint32_t key = 0; key < moves_.size(); key++) options.owners.push_back(owner(key));
   for (std::size_t i = 0; i < members_.size(); i++) options.nodes.push_back(address(i));
   for (const auto& client : clients_) {
@@ -330,6 +333,8 @@ Inspection::Options Cluster::inspection_options() const {
       options.foreign[i] += client->tally().foreign[i];
     }
   }
+  for (std::size_t i = 0; copies_ && i < members_.size(); i++)
+    options.foreign[i] += copies_->foreign(i);
   return options;
 }
 

@@ -45,6 +45,12 @@ bool Copies::stopped() const {
   return std::ranges::all_of(clients_, [](const auto& client) { return client->stopped(); });
 }
 
+std::uint64_t Copies::foreign(std::size_t node) const {
+  std::uint64_t sum = 0;
+  for (const auto& client : clients_) sum += client->tally().foreign[node];
+  return sum;
+}
+
 std::vector<std::string> Copies::take_violations() {
   std::vector<std::string> all = std::exchange(violations_, {});
   for (const auto& client : clients_) {
@@ -182,6 +188,8 @@ std::vector<std::string> Copies::judge() {
     seen_.uncertain += one.uncertain;
     seen_.hits += one.hits;
     seen_.misses += one.misses;
+    seen_.censuses += one.censuses;
+    seen_.partial_censuses += one.partial_censuses;
   }
   return wrong;
 }

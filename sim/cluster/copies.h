@@ -52,6 +52,8 @@ class Copies {
     std::uint64_t uncertain = 0;
     std::uint64_t hits = 0;
     std::uint64_t misses = 0;
+    std::uint64_t censuses = 0;
+    std::uint64_t partial_censuses = 0;
     std::uint64_t guarded = 0;
     std::uint64_t secured = 0;
     std::uint64_t agreed = 0;
@@ -64,6 +66,8 @@ class Copies {
   void start();
   void stop();
   [[nodiscard]] bool stopped() const;
+  /// How much of what clients have asked of a node it may have had to forward.
+  [[nodiscard]] std::uint64_t foreign(std::size_t node) const;
   /// What is wrong so far.
   [[nodiscard]] std::vector<std::string> take_violations();
 

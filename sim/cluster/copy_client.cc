@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cacheismo/base/check.h"
+#include "sim/cluster/census.h"
 
 namespace cacheismo::sim {
 namespace {
@@ -16,6 +17,7 @@ constexpr Duration reconnect_pause = std::chrono::milliseconds(20);
 constexpr Duration connect_timeout = std::chrono::milliseconds(200);
 // Of replicate.lua: a delete reads first, from two nodes if need be, and each wait is 0.5 s.
 constexpr Duration patience = std::chrono::milliseconds(1500 + 100);
+constexpr Bytes census_key = "mapreduce:top:all:3";
 constexpr Bytes script_error = "replicate: ";
 constexpr Bytes copies_text = " copies are written, ";
 constexpr Bytes uncertain_text = " is not certain: ";
@@ -49,6 +51,7 @@ CopyClient::CopyClient(SimIo& io, const Clockwork& clockwork, std::vector<Copied
     : io_(io), clockwork_(clockwork), keys_(keys), options_(std::move(options)), chance_(chance) {
   CHECK(!options_.nodes.empty());
   CHECK(!keys_.empty());
+  tally_.foreign.resize(options_.nodes.size());
 }
 
 void CopyClient::set_timer(Duration after) {
@@ -152,9 +155,13 @@ void CopyClient::ask() {
   key_ = static_cast<std::uint32_t>(chance_.below(keys_.size()));
   CopiedKey& key = keys_[key_];
   const std::uint64_t draw = chance_.below(100);
-  what_ = draw < 50 ? What::read : draw < 85 ? What::set : What::remove;
+  what_ = draw < 48 ? What::read : draw < 82 ? What::set : draw < 96 ? What::remove : What::census;
   switch (what_) {
     case What::read: sending_ = "prepend " + key.name() + " 0 0 0\r\n\r\n"; break;
+    case What::census:
+      sending_ = "get " + std::string(census_key) + "\r\n";
+      tally_.foreign[node_] += options_.census_owner == node_ ? 0u : 1u;
+      break;
     case What::remove:
       write_ = key.begin_write(std::nullopt, began_ns_);
       sending_ = "decr " + key.name() + " 1\r\n";
@@ -214,7 +221,9 @@ void CopyClient::parse() {
 }
 
 bool CopyClient::take(const ReplyPart& part) {
-  const bool fits = what_ == What::read ? take_read(part) : take_written(part);
+  const bool fits = what_ == What::read     ? take_read(part)
+                    : what_ == What::census ? take_census(part)
+                                            : take_written(part);
   if (!fits) return false;
   if (part.is_error()) take_error(part);
   if (part.word == ReplyWord::value) return true;
@@ -236,6 +245,22 @@ bool CopyClient::take_read(const ReplyPart& part) {
   return true;
 }
 
+bool CopyClient::take_census(const ReplyPart& part) {
+  if (part.is_error()) return !value_;
+  if (part.word == ReplyWord::end) return value_.has_value();
+  if (part.word != ReplyWord::value || value_ || part.key != census_key) return false;
+  value_ = std::string(part.value);
+  const auto census = parse_census(*value_, options_.nodes.size());
+  if (!census) {
+    violation("coverage: was told " + *value_);
+    return true;
+  }
+  const bool all = census->answered == census->asked;
+  (all ? tally_.censuses : tally_.partial_censuses)++;
+  if (!all && began_ns_ >= options_.calm_from_ns) violation("calm: was told " + *value_);
+  return true;
+}
+
 bool CopyClient::take_written(const ReplyPart& part) {
   const auto told = told_of_write(part);
   const bool removes =
@@ -251,7 +276,8 @@ bool CopyClient::take_written(const ReplyPart& part) {
 void CopyClient::take_error(const ReplyPart& part) {
   tally_.errors++;
   tally_.uncertain += part.text.find(uncertain_text) != Bytes::npos ? 1u : 0u;
-  if (began_ns_ < options_.calm_from_ns || !options_.can_write()) return;
+  if (began_ns_ < options_.calm_from_ns) return;
+  if (what_ != What::census && !options_.can_write()) return;
   violation("calm: was told " + std::string(part.text));
 }
 

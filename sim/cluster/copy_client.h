@@ -7,8 +7,10 @@
 //
 //  1. What is asked ends by its deadline: the sum of what the script may wait.
 //  2. Every write has a value of its own.
-//  3. Violations begin with what was broken: replies, deadline, calm, as those of KeyClient.
-//  4. After stop() it finishes what is under way and closes; stopped() says when.
+//  3. Now and then it has all nodes count their keys (census.h).
+//  4. Violations begin with what was broken: replies, deadline, calm, as those of KeyClient;
+//     coverage: not all nodes are among those who counted and those who did not.
+//  5. After stop() it finishes what is under way and closes; stopped() says when.
 //
 // What it is not: it judges no value (copied_key.h), and knows no ring.
 
@@ -47,6 +49,7 @@ class CopyClient final : private io::StreamEvents, private io::TimerEvents {
     std::uint64_t requests_per_connection = 30;
     std::int64_t late_from_ns = linear::never_ns;
     std::int64_t calm_from_ns = linear::never_ns;
+    std::optional<std::size_t> census_owner;  ///< who counts; none: it changes
     /// Whether all copies can be written when nothing breaks; asked when one could not.
     std::function<bool()> can_write;
   };
@@ -60,6 +63,9 @@ class CopyClient final : private io::StreamEvents, private io::TimerEvents {
     std::uint64_t misses = 0;
     std::uint64_t timeouts = 0;
     std::uint64_t lost = 0;
+    std::uint64_t censuses = 0;  ///< that all nodes have answered
+    std::uint64_t partial_censuses = 0;
+    std::vector<std::uint64_t> foreign;  ///< [node]: what it may have had to forward
   };
 
   CopyClient(SimIo& io, const Clockwork& clockwork, std::vector<CopiedKey>& keys, Options options,
@@ -75,7 +81,7 @@ class CopyClient final : private io::StreamEvents, private io::TimerEvents {
 
  private:
   enum class State : std::uint8_t { waiting, connecting, thinking, asking, closing, stopped };
-  enum class What : std::uint8_t { read, set, remove };
+  enum class What : std::uint8_t { read, set, remove, census };
 
   // StreamEvents, TimerEvents
   void on_connected(io::StreamId stream, Result<void, io::Error> result) override;
@@ -94,6 +100,7 @@ class CopyClient final : private io::StreamEvents, private io::TimerEvents {
   /// False: the part fits nothing that was asked.
   [[nodiscard]] bool take(const proto::ReplyPart& part);
   [[nodiscard]] bool take_read(const proto::ReplyPart& part);
+  [[nodiscard]] bool take_census(const proto::ReplyPart& part);
   [[nodiscard]] bool take_written(const proto::ReplyPart& part);
   void take_error(const proto::ReplyPart& part);
   void close();

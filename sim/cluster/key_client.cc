@@ -18,7 +18,10 @@ constexpr Duration reconnect_pause = std::chrono::milliseconds(20);
 constexpr Bytes cluster_error = "cluster: ";
 constexpr Bytes unknown_error = "the outcome is unknown";
 constexpr Bytes memory_error = "out of memory";
+constexpr Bytes relayed_cluster_error = "script cluster: ";
+constexpr Bytes coverage_error = "coverage does not add up";
 constexpr std::uint64_t lives_label = 1;
+constexpr std::uint64_t relays_label = 2;
 constexpr std::uint64_t seconds_max = 2;
 
 }  // namespace
@@ -29,6 +32,7 @@ KeyClient::KeyClient(SimIo& io, Recorder& recorder, Options options, Prng chance
       options_(std::move(options)),
       chance_(chance),
       lives_(chance.derive(lives_label)),
+      relays_(chance.derive(relays_label)),
       tokens_(recorder.keys().count()) {
   CHECK(!options_.nodes.empty());
   CHECK(options_.owners.empty() || options_.owners.size() == tokens_.size());
@@ -175,7 +179,9 @@ void KeyClient::make_mortal(std::uint32_t key, Operation& operation) {
 void KeyClient::add_part(Asked& asked, std::uint32_t key, const Operation& operation) {
   asked_here_++;
   tally_.asked++;
-  if (options_.owners.empty() || options_.owners[key] != node_) tally_.foreign[node_]++;
+  const bool foreign = options_.owners.empty() || options_.owners[key] != node_;
+  tally_.foreign[node_] += foreign && !asked.relayed ? 1u : 0u;
+  tally_.relayed += asked.relayed ? 1u : 0u;
   asked.parts.push_back({recorder_.begin(key, operation), operation});
 }
 
@@ -184,16 +190,19 @@ void KeyClient::ask_one() {
   const Operation operation = draw_operation(key);
   Asked asked;
   asked.is_get = !recorder_.keys().asked_by_get(key, operation.verb).empty();
+  const std::string relayed = relays() ? recorder_.keys().relayed(key, operation) : "";
+  asked.relayed = !relayed.empty();
   add_part(asked, key, operation);
   under_way_.push_back(std::move(asked));
-  sending_ += recorder_.keys().encoded(key, operation);
+  sending_ += relayed.empty() ? recorder_.keys().encoded(key, operation) : relayed;
 }
 
 /// A get of distinct keys, in any order.
 void KeyClient::ask_several(std::uint32_t count) {
   Asked asked;
   asked.is_get = true;
-  std::string line = "get";
+  asked.relayed = relays();
+  std::string names;
   const std::uint32_t keys = recorder_.keys().count();
   auto key = static_cast<std::uint32_t>(chance_.below(keys));
   for (std::uint32_t i = 0; i < std::min(count, keys); i++, key = (key + 1) % keys) {
@@ -202,16 +211,17 @@ void KeyClient::ask_several(std::uint32_t count) {
     if (operation.verb != Verb::gets && operation.verb != Verb::gat) {
       name = recorder_.keys().asked_by_get(key, operation.verb);
     }
-    if (name.empty()) {
+    if (name.empty() || asked.relayed) {
       operation = {.client = options_.number, .verb = Verb::get};
       name = recorder_.keys().asked_by_get(key, operation.verb);
     }
-    line += ' ' + name;
+    if (i > 0) names += asked.relayed ? ',' : ' ';
+    names += name;
     add_part(asked, key, operation);
   }
   tally_.multi_gets++;
+  sending_ += (asked.relayed ? "get relay:all:" : "get ") + names + "\r\n";
   under_way_.push_back(std::move(asked));
-  sending_ += line + "\r\n";
 }
 
 /// Of all keys; each is a part of it.
@@ -254,8 +264,7 @@ void KeyClient::ask() {
       ask_flush();
       continue;
     }
-    const bool several = options_.keys_per_get_max > 1 && chance_.chance(1, 4);
-    if (several) {
+    if (options_.keys_per_get_max > 1 && chance_.chance(1, 4)) {
       ask_several(static_cast<std::uint32_t>(chance_.between(2, options_.keys_per_get_max)));
     } else {
       ask_one();
@@ -363,7 +372,10 @@ void KeyClient::take_error(const ReplyPart& part, Asked& asked) {
   if (began_ns_ >= options_.calm_from_ns && !no_memory)
     violation("calm: was told " + std::string(part.text));
   // Of a get of several, each may have been asked of another node.
-  const bool certain = asked.parts.size() == 1 && part.text.starts_with(cluster_error) &&
+  if (part.text.find(coverage_error) != Bytes::npos) violation("coverage: does not add up");
+  tally_.relayed_errors += asked.relayed ? 1u : 0u;
+  const Bytes head = asked.relayed ? relayed_cluster_error : cluster_error;
+  const bool certain = asked.parts.size() == 1 && part.text.starts_with(head) &&
                        part.text.find(unknown_error) == Bytes::npos;
   for (Part& one : asked.parts) one.told.outcome = Outcome::unknown;
   if (certain) {

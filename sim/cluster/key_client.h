@@ -11,7 +11,8 @@
 //  4. An error reply leaves the outcome unknown and the connection open. One of a cluster that does
 //     not say that the outcome is unknown is believed: the operation is withdrawn. A reply that
 //     fits no request is a violation.
-//  5. Violations begin with what was broken. replies: one fits no request. deadline: from
+//  5. Violations begin with what was broken. replies: one fits no request. coverage: what a script
+//     has heard of several nodes does not add up. deadline: from
 //     `late_from_ns` on, a request outlives its own. calm: from `calm_from_ns` on, there is
 //     something else than an answer.
 //  6. After stop() it finishes what is under way and closes; stopped() says when.
@@ -53,6 +54,7 @@ class KeyClient final : private io::StreamEvents, private io::TimerEvents {
     std::uint64_t long_one_in = 16;      ///< the other values are as short as can be
     bool mortal = false;                 ///< some values have seconds to live
     std::uint64_t flush_one_in = 0;      ///< of the goes; 0: nobody flushes
+    std::uint64_t relay_one_in = 0;      ///< of what scripts can ask of the owner; 0: none do
     bool short_of_memory = false;        ///< nodes may say that they are
     /// Gets that are no key's: what is behind `get `, drawn from lines. Only that they are answered
     /// is judged. See sim/own_scripts.h.
@@ -64,7 +66,9 @@ class KeyClient final : private io::StreamEvents, private io::TimerEvents {
     std::uint64_t asked = 0;     ///< operations
     std::uint64_t answered = 0;  ///< operations
     std::uint64_t multi_gets = 0;
-    std::uint64_t errors = 0;  ///< error replies
+    std::uint64_t errors = 0;          ///< error replies
+    std::uint64_t relayed = 0;         ///< operations
+    std::uint64_t relayed_errors = 0;  ///< error replies to those
     std::uint64_t calls = 0;
     std::uint64_t call_errors = 0;  ///< of scripts; those of the cluster are among the errors
     std::uint64_t mortal = 0;       ///< operations that say for how many seconds
@@ -101,6 +105,7 @@ class KeyClient final : private io::StreamEvents, private io::TimerEvents {
   struct Asked {
     std::vector<Part> parts;
     bool is_get = false;
+    bool relayed = false;
     std::string call = {};  ///< not empty: of Options::calls, and there are no parts
     std::size_t heard = 0;  ///< values of parts before this one will not come any more
   };
@@ -124,6 +129,9 @@ class KeyClient final : private io::StreamEvents, private io::TimerEvents {
   void ask_one();
   void ask_several(std::uint32_t count);
   void ask_call();
+  [[nodiscard]] bool relays() {
+    return options_.relay_one_in > 0 && relays_.chance(1, options_.relay_one_in);
+  }
   [[nodiscard]] bool take_call(const proto::ReplyPart& part, const Asked& asked);
   void add_part(Asked& asked, std::uint32_t key, const linear::Operation& operation);
   void send_rest();
@@ -143,7 +151,8 @@ class KeyClient final : private io::StreamEvents, private io::TimerEvents {
   Recorder& recorder_;
   Options options_;
   Prng chance_;
-  Prng lives_;  ///< of seconds and flushes
+  Prng lives_;   ///< of seconds and flushes
+  Prng relays_;  ///< of what scripts ask
   State state_ = State::waiting;
   bool stopping_ = false;
   io::StreamId stream_;

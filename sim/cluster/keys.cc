@@ -119,6 +119,15 @@ std::string Keys::encoded(std::uint32_t key, const Operation& operation) const {
   return {};
 }
 
+std::string Keys::relayed(std::uint32_t key, const Operation& operation) const {
+  const bool asks = operation.verb == Verb::get || operation.verb == Verb::count;
+  if (asks) return "get relay:ask:" + asked_by_get(key, operation.verb) + "\r\n";
+  const bool puts = operation.verb == Verb::set && kind(key) != Kind::map && operation.seconds == 0;
+  if (!puts) return "";
+  return "set relay:put:" + name(key) + " 0 0 " + std::to_string(operation.value.size()) + "\r\n" +
+         operation.value + "\r\n";
+}
+
 bool Keys::hear_value(std::uint32_t key, const ReplyPart& part, Operation& operation) const {
   if (part.key != asked_by_get(key, operation.verb)) return false;
   if (operation.verb == Verb::gets && part.cas.value_or(0) == 0) return false;

@@ -45,6 +45,10 @@ class Keys {
   /// some seconds.
   [[nodiscard]] std::string encoded(std::uint32_t key, const linear::Operation& operation) const;
 
+  /// The same by way of a script of the node that is asked (sim/copy_scripts.h): it asks the owner,
+  /// and says what that one has said. Empty: no script does so.
+  [[nodiscard]] std::string relayed(std::uint32_t key, const linear::Operation& operation) const;
+
   // Both fill in outcome, value, token and result. False: the reply fits no such operation.
 
   /// A value in the reply to a get.
