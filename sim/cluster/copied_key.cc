@@ -91,6 +91,18 @@ bool CopiedKey::passes(const Write& later, const Write& earlier, Time until_ns) 
          !any_lost(*now, earlier.call_ns, until_ns);
 }
 
+/// Of the complete writes that were over by then the one that was called last: it passes all that
+/// any of them passes. `valued`: of those that are no deletes.
+const CopiedKey::Write* CopiedKey::newest(Time before_ns, bool valued) const {
+  const Write* found = nullptr;
+  for (const Write& one : writes_) {
+    if (one.told != Told::complete || one.return_ns >= before_ns || (valued && !one.value))
+      continue;
+    if (found == nullptr || one.call_ns > found->call_ns) found = &one;
+  }
+  return found;
+}
+
 const CopiedKey::Write* CopiedKey::written(const std::string& value) const {
   const auto found =
       std::ranges::find_if(writes_, [&](const Write& one) { return one.value == value; });
@@ -103,22 +115,19 @@ std::optional<std::string> CopiedKey::judge_value(const Read& read) const {
   const Write* write = written(*read.value);
   if (write == nullptr || write->call_ns > read.return_ns)
     return "invented: nobody has written " + spelt(read.value);
-  for (const Write& later : writes_) {
-    if (later.return_ns >= read.call_ns || !passes(later, *write, read.return_ns)) continue;
-    return "returned: " + spelt(read.value) + " of " + at(write->call_ns) + ".." +
-           at(write->return_ns) + " is back after all had " + spelt(later.value) + " of " +
-           at(later.call_ns) + ".." + at(later.return_ns);
-  }
-  return std::nullopt;
+  const Write* later = newest(read.call_ns, false);
+  if (later == nullptr || !passes(*later, *write, read.return_ns)) return std::nullopt;
+  return "returned: " + spelt(read.value) + " of " + at(write->call_ns) + ".." +
+         at(write->return_ns) + " is back after all had " + spelt(later->value) + " of " +
+         at(later->call_ns) + ".." + at(later->return_ns);
 }
 
 /// Whether there is a value that `read` must not show.
 bool CopiedKey::is_guarded(const Read& read) const {
-  return std::ranges::any_of(writes_, [&](const Write& later) {
-    return later.return_ns < read.call_ns && std::ranges::any_of(writes_, [&](const Write& one) {
-             return one.value && passes(later, one, read.return_ns);
-           });
-  });
+  const Write* later = newest(read.call_ns, false);
+  return later != nullptr && std::ranges::any_of(writes_, [&](const Write& one) {
+           return one.value && passes(*later, one, read.return_ns);
+         });
 }
 
 /// Whether `read` has to find this write or a newer value.
@@ -133,12 +142,10 @@ bool CopiedKey::is_secured(const Read& read, const Write& write) const {
 }
 
 std::optional<std::string> CopiedKey::judge_miss(const Read& read) const {
-  for (const Write& write : writes_) {
-    if (is_secured(read, write))
-      return "lost: " + spelt(write.value) + " of " + at(write.call_ns) + ".." +
-             at(write.return_ns) + ", which all had";
-  }
-  return std::nullopt;
+  const Write* write = newest(read.call_ns, true);
+  if (write == nullptr || !is_secured(read, *write)) return std::nullopt;
+  return "lost: " + spelt(write->value) + " of " + at(write->call_ns) + ".." +
+         at(write->return_ns) + ", which all had";
 }
 
 bool CopiedKey::wrote_between(Time from_ns, Time to_ns) const {
@@ -195,8 +202,8 @@ std::vector<std::string> CopiedKey::judge(const Options& options) {
   for (const Read& read : reads_) {
     counts_.reads++;
     counts_.misses += read.value ? 0u : 1u;
-    const auto secures = [&](const Write& one) { return is_secured(read, one); };
-    counts_.secured += std::ranges::any_of(writes_, secures) ? 1u : 0u;
+    const Write* latest = newest(read.call_ns, true);
+    counts_.secured += latest != nullptr && is_secured(read, *latest) ? 1u : 0u;
     counts_.guarded += is_guarded(read) ? 1u : 0u;
     const auto broken = read.value ? judge_value(read) : judge_miss(read);
     if (!broken) continue;

@@ -25,7 +25,7 @@
 //
 // What it is not: it is no order of all operations; replication does not promise one.
 //
-// Cost: reads times writes times writes that are complete, at worst.
+// Cost: reads times writes.
 
 #ifndef CACHEISMO_SIM_CLUSTER_COPIED_KEY_H_
 #define CACHEISMO_SIM_CLUSTER_COPIED_KEY_H_
@@ -118,6 +118,7 @@ class CopiedKey {
   [[nodiscard]] const Era* era(Time from_ns, Time to_ns) const;
   /// Whether `later` has the newer version for all who have been asked until then.
   [[nodiscard]] bool passes(const Write& later, const Write& earlier, Time until_ns) const;
+  [[nodiscard]] const Write* newest(Time before_ns, bool valued) const;
   [[nodiscard]] const Write* written(const std::string& value) const;
   [[nodiscard]] std::optional<std::string> judge_value(const Read& read) const;
   [[nodiscard]] std::optional<std::string> judge_miss(const Read& read) const;
