@@ -141,6 +141,19 @@ inline constexpr std::size_t multiget_keys_per_turn = 1024;
 /// median and 362 us at p99.99 with twice as many.
 inline constexpr std::uint32_t scan_lines_per_turn = 32;
 
+/// Keys that have changed, kept for whoever copies a node while it is in use, bytes; none while
+/// nobody does. At 40 bytes a key 26,000: what 100,000 writes a second change in 0.25 s, where a
+/// copier asks every few milliseconds. Who falls behind compares everything once more.
+inline constexpr std::size_t change_log_bytes = 1 * MiB;
+
+/// Changed keys that one answer tells, with what they are by now. As many items as a slice of a
+/// dump looks at, ten in each of scan_lines_per_turn lines.
+inline constexpr std::uint32_t changes_per_turn = 10 * scan_lines_per_turn;
+
+/// A log of changes that nobody has asked for this long is given up. A copier waits at most 30 s
+/// for the other node.
+inline constexpr Duration change_log_patience = std::chrono::seconds(60);
+
 /// Largest part of the arena, as a fraction 1 / n, that values may hold which are gone from the
 /// cache and only kept for readers; the slowest readers are cut above it.
 inline constexpr std::uint64_t pinned_gone_share = 4;

@@ -135,6 +135,7 @@ bool Table::commit_in_place(ObjectTree& tree) {
 void Table::finish_commit(Handle handle, const ObjectCommit& how, Seconds now) {
   if (how.expiry) set_expiry(handle, *how.expiry);
   touch_recency(handle, now, true);
+  note(handle);
   count_put();
 }
 

@@ -288,6 +288,8 @@ bool Store::set_limit(std::uint64_t limit_bytes, Seconds) {
   return limit_bytes == body_->table.limit_bytes();
 }
 
+void Store::record_changes(ChangeLog* log) { body_->table.record_changes(log); }
+
 Scanned Store::scan(std::uint64_t cursor, const ScanRule& rule, Visitor& visitor, Seconds now) {
   static_assert(ScanRule::visits_min == Index::line_entries);
   CHECK_GE(rule.visits_max, ScanRule::visits_min);

@@ -249,6 +249,7 @@ struct StoreStats {
   std::uint64_t surplus_evictions_per_put_p999 = 0;
 };
 
+class ChangeLog;
 class Table;
 class Body;
 class Object;
@@ -361,6 +362,11 @@ class Store {
 
   /// Changes limit_bytes. False: out of the region's bounds, or below what cannot be evicted.
   bool set_limit(std::uint64_t limit_bytes, Seconds now);
+
+  /// From now on `log` is told of every item that is made, changed or taken away, be it by a verb,
+  /// an eviction or a flush; of one whose time has come it is not. Null: nobody is told. `log` must
+  /// live until then.
+  void record_changes(ChangeLog* log);
 
   /// Visits items in the order of a cursor that survives changes: every item present throughout is
   /// seen at least once. The cursor starts at 0; one that is not gone on with for a minute is

@@ -49,8 +49,8 @@ void Table::touch_recency(Handle handle, Seconds now, bool fetched) {
 }
 
 void Table::set_expiry(Handle handle, Seconds expiry) {
-  item(handle).header().expiry = expiry.value;
-  wheel_.note(handle.page(), expiry);
+  put_expiry(handle, expiry);
+  note(handle);
 }
 
 Handle Table::create(const Key& key, const ItemSpec& spec, std::size_t value_bytes, Seconds now) {
@@ -101,6 +101,7 @@ Handle Table::make(const Key& key, const ItemSpec& spec, const ItemShape& shape,
   wheel_.note(taken->page(), spec.expiry);
   live_bytes_ += footprint_of(*taken);
   user_bytes_ += key.bytes.size() + made.value_bytes();
+  note(*taken);
   return *taken;
 }
 
@@ -117,7 +118,8 @@ bool Table::rewrite(Handle handle, const ItemSpec& spec, std::size_t value_bytes
   header.bits = static_cast<std::uint8_t>(layout | spec.state);
   if (spec.cas != 0) old.set_cas(spec.cas);
   old.set_client_flags(spec.client_flags);
-  set_expiry(handle, spec.expiry);
+  put_expiry(handle, spec.expiry);
+  note(handle);
   touch_recency(handle, now, false);
   live_bytes_ += value_bytes - before;
   user_bytes_ += value_bytes - before;
@@ -160,6 +162,8 @@ Handle Table::assign_cas(Handle handle, std::uint64_t cas) {
 
 void Table::unlink(Handle handle) {
   const Item gone = item(handle);
+  if (changes_ != nullptr && !expired(gone)) [[unlikely]]
+    tell_change(handle);
   const bool was_live = index_.remove(handle, index_.hash(gone.key()));
   CHECK(was_live);
   live_.remove(handle);
@@ -167,6 +171,11 @@ void Table::unlink(Handle handle) {
   live_bytes_ -= footprint_of(handle);
   work_.freed_bytes += footprint_of(handle);
   user_bytes_ -= gone.header().key_bytes + gone.value_bytes();
+}
+
+void Table::tell_change(Handle handle) const {
+  const Bytes key = item(handle).key();
+  changes_->note(key, index_.hash(key));
 }
 
 void Table::drop(Handle handle) {
@@ -256,6 +265,7 @@ void Table::flush() {
   index_.reset();
   live_bytes_ = 0;
   user_bytes_ = 0;
+  if (changes_ != nullptr) changes_->note_flush();
 }
 
 void Table::reclaim_expired(std::uint32_t number, Seconds now, std::uint32_t& left) {

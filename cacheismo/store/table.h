@@ -13,6 +13,8 @@
 //     out of index and logs, its bytes kept until its last pin goes.
 //  4. live_bytes_ is the sum of the chunks of live items, slots included.
 //  5. An open object's item is not evicted; when its nodes move, its Object is told.
+//  6. Whoever makes, changes or takes away a live item notes its key (note()); what an item expires
+//     of by itself is no change.
 //
 // Cost: find reads the two lines of its key and, but for a false tag in 25, one item. An attempt to
 // make room moves at most as many bytes as are needed out of each of nine pages, and comes after an
@@ -32,6 +34,7 @@
 
 #include "cacheismo/alloc/arena.h"
 #include "cacheismo/store/access_log.h"
+#include "cacheismo/store/change_log.h"
 #include "cacheismo/store/expiry_wheel.h"
 #include "cacheismo/store/index.h"
 #include "cacheismo/store/item.h"
@@ -153,6 +156,9 @@ class Table {
   void flush();
   bool maintain(Budget budget, Seconds now);
 
+  /// Changes are noted there from now on; null: nowhere.
+  void record_changes(ChangeLog* log) { changes_ = log; }
+
   /// Who is about to store something says here what it needs and asks later what went for it.
   [[nodiscard]] PutWork& work() { return work_; }
   void reset_counters();
@@ -214,6 +220,16 @@ class Table {
   /// False: readers hold all that stands in the way.
   [[nodiscard]] bool insert(Handle handle, std::uint64_t hash);
   void unlink(Handle handle);
+  void put_expiry(Handle handle, Seconds expiry) {
+    item(handle).header().expiry = expiry.value;
+    wheel_.note(handle.page(), expiry);
+  }
+  /// An item that has changed, or is about to go.
+  void note(Handle handle) const {
+    if (changes_ != nullptr) [[unlikely]]
+      tell_change(handle);
+  }
+  void tell_change(Handle handle) const;
   [[nodiscard]] bool expired(const Item& item) const;
   void count_reclaimed(const Item& item);
   void count_evicted(Handle handle);
@@ -269,6 +285,7 @@ class Table {
   std::unordered_map<std::uint32_t, PinCount> pins_;  ///< looked up by handle only, never iterated
   std::array<std::uint32_t, 8> victims_{};  ///< pages that the last evictions freed memory in
   std::uint32_t victims_noted_ = 0;
+  ChangeLog* changes_ = nullptr;  ///< null: nobody listens
   PutWork work_;
   EvictionTally evictions_per_put_;
   EvictionTally surplus_per_put_;
