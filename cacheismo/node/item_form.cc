@@ -20,7 +20,8 @@ bool fits(ItemForm::Kind kind, std::size_t payload_bytes) {
     case ItemForm::Kind::value:
     case ItemForm::Kind::object: return payload_bytes <= item_payload_bytes_max;
     case ItemForm::Kind::gone:
-    case ItemForm::Kind::long_one: return payload_bytes == 0;
+    case ItemForm::Kind::long_one:
+    case ItemForm::Kind::flush: return payload_bytes == 0;
     case ItemForm::Kind::digest: return payload_bytes == digest_bytes;
   }
   return false;

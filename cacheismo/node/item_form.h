@@ -13,6 +13,7 @@
 //   gone      nothing: the key has no item
 //   long_one  nothing: the item is too long for the place where its form would be
 //   digest    8 bytes: digest_of(kind, flags, payload)
+//   flush     nothing, and the key is "*": all items that there were are gone
 //
 // Numbers are little-endian. Forms follow each other without anything between them. Not in it: the
 // CAS value, stale marks and when the item was used; they are about the node that has the item.
@@ -36,7 +37,14 @@
 namespace cacheismo::node {
 
 struct ItemForm {
-  enum class Kind : std::uint8_t { value = 1, object = 2, gone = 3, long_one = 4, digest = 5 };
+  enum class Kind : std::uint8_t {
+    value = 1,
+    object = 2,
+    gone = 3,
+    long_one = 4,
+    digest = 5,
+    flush = 6,
+  };
   Kind kind = Kind::value;
   Bytes key;
   std::uint32_t client_flags = 0;                ///< of an object: 0

@@ -269,6 +269,7 @@ void Node::Impl::flush_watchers() {
 std::optional<std::string> Node::Impl::audit() const {
   if (auto broken = state_.store.audit()) return broken;
   if (auto broken = table_.audit()) return broken;
+  if (auto broken = transfer_.audit()) return broken;
   if (scripts_) {
     if (auto broken = scripts_->audit()) return broken;
   }

@@ -24,6 +24,7 @@ namespace {
 constexpr Bytes items_key = "cluster:items";
 constexpr Bytes slice_prefix = "cluster:items:";
 constexpr Bytes digests_prefix = "cluster:digests:";
+constexpr Bytes changes_prefix = "cluster:changes:";
 constexpr Bytes part_prefix = "cluster:part:";
 
 /// Longest sequence of parts, bytes: one item.
@@ -57,7 +58,7 @@ bool Transfer::is_asked() const { return node_.hop && node_.hop->hops > 0; }
 bool Transfer::reads(const Command& command) const {
   if (!is_asked()) return false;
   return wants_form(*node_.hop) || command.key.starts_with(slice_prefix) ||
-         command.key.starts_with(digests_prefix);
+         command.key.starts_with(digests_prefix) || command.key.starts_with(changes_prefix);
 }
 
 Result<std::string, std::string> Transfer::read(const Command& command) {
@@ -69,6 +70,11 @@ Result<std::string, std::string> Transfer::read(const Command& command) {
     const FormOf what = whole ? FormOf::item : FormOf::digest;
     append_form(node_.store, command.key, what, item_payload_bytes_max, node_.now, form);
     return form;
+  }
+  if (command.key.starts_with(changes_prefix)) {
+    const Bytes word = command.key.substr(changes_prefix.size());
+    if (const auto position = proto::parse_unsigned(word)) return changes_.tell(*position);
+    return failure(fmt::format("cluster: \"{}\" is no position", word.substr(0, 32)));
   }
   const bool items = command.key.starts_with(slice_prefix);
   const Bytes word = command.key.substr(items ? slice_prefix.size() : digests_prefix.size());
@@ -123,6 +129,10 @@ Result<void, std::string> Transfer::take_items(Bytes forms) {
     if (!item)
       return failure(fmt::format("cluster: what follows the first {} items is no item", taken));
     ++taken;
+    if (item->kind == ItemForm::Kind::flush) {
+      node_.store.flush(node_.now, node_.now);
+      continue;
+    }
     const auto stored = store_form(node_.store, *item, node_.now);
     if (stored) continue;
     if (refused++ == 0) first = fmt::format("{}: {}", to_string(stored.error()), shown(item->key));
@@ -156,6 +166,7 @@ Result<void, std::string> Transfer::take_part(Bytes place, Bytes data) {
 }
 
 void Transfer::forget_if_due() {
+  changes_.forget_if_due();
   if (parts_total_ == 0 || node_.io.now().monotonic - parts_at_ < parts_patience) return;
   parts_total_ = 0;
   parts_ = {};

@@ -4,6 +4,7 @@
 //   mg KEY v P1.0.0.1000.i                the item's form (item_form.h), or EN; .d: its digest's
 //   mg cluster:items:CURSOR v P1.0.0.0    next cursor (8 bytes, 0: the end), then a form for each
 //   mg cluster:digests:CURSOR v P...      item, or for each item's digest
+//   mg cluster:changes:POSITION v P...    what has changed since (change_feed.h)
 //   ms cluster:items <n> P...             stores the forms in the data block, or removes (gone)
 //   ms cluster:part:OFFSET:TOTAL <n> P... the same of forms of TOTAL bytes that come in parts
 //
@@ -18,18 +19,21 @@
 //  5. One sequence of parts is under way at most, and forgotten when nothing comes for a while. A
 //     second copier that begins one ends the first's, which is told.
 //
-// What it is not: it remembers nothing of what was read, so a copier may come back any time.
+// What it is not: it remembers nothing of what was read, so a copier may come back any time. It
+// keeps the keys that change while somebody asks for them, and says so when it has not.
 
 #ifndef CACHEISMO_NODE_TRANSFER_H_
 #define CACHEISMO_NODE_TRANSFER_H_
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/result.h"
 #include "cacheismo/base/units.h"
+#include "cacheismo/node/change_feed.h"
 #include "cacheismo/node/item_copy.h"
 #include "cacheismo/node/item_form.h"
 #include "cacheismo/proto/command.h"
@@ -48,7 +52,7 @@ inline constexpr Duration parts_patience = std::chrono::seconds(10);
 
 class Transfer {
  public:
-  explicit Transfer(NodeState& node) : node_(node) {}
+  explicit Transfer(NodeState& node) : node_(node), changes_(node) {}
 
   // Of the command that is running; NodeState::hop is its.
 
@@ -63,6 +67,7 @@ class Transfer {
 
   /// Called at each upkeep.
   void forget_if_due();
+  [[nodiscard]] std::optional<std::string> audit() const { return changes_.audit(); }
 
  private:
   /// Whether a program that knows of hops has sent the command.
@@ -72,6 +77,7 @@ class Transfer {
   [[nodiscard]] Result<void, std::string> take_part(Bytes place, Bytes data);
 
   NodeState& node_;
+  ChangeFeed changes_;
   std::string parts_;            ///< what has come of forms that come in parts
   std::size_t parts_total_ = 0;  ///< 0: none are under way
   MonotonicTime parts_at_;       ///< when the last one came

@@ -173,6 +173,7 @@ TEST(Transfer, IsRefusedWhereItIsNotAllowed) {
   EXPECT_EQ(wire.ask(client, "mg cluster:items:0 v P1.0.0.1\r\n"), told);
   EXPECT_EQ(wire.ask(client, "mg cluster:digests:0 v P1.0.0.1\r\n"), told);
   EXPECT_EQ(wire.ask(client, "mg k v P1.0.0.1.i\r\n"), told);
+  EXPECT_EQ(wire.ask(client, "mg cluster:changes:0 v P1.0.0.1\r\n"), told);
   EXPECT_EQ(wire.ask(client, put("cluster:items", "x")),
             "SERVER_ERROR cluster: items are not accepted here: start with --accept-copy\r\n");
 }
