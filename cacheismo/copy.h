@@ -3,17 +3,20 @@
 //   pass 1   FROM --every item--> TO          (TO empty; with --resume a pass like those below)
 //   pass 2+  TO   --each key-------------> has FROM it?      -- no: it goes at TO
 //            FROM --digest of each item--> is TO's the same? -- no: the item again
-//   until a pass finds no difference, or passes_max were made
+//   all along FROM --what has changed since it was last asked--> TO
+//   until a pass finds no difference and FROM has no change left to tell, or passes_max were made;
+//   with --follow the changes go on until it is interrupted
 //
-//  1. What a pass leaves at TO is what FROM had at some moment of that pass. A key that does not
-//     change from the start of the last pass on is the same at both, however it was changed before:
-//     by commands, methods, scripts, expiry, eviction or a flush.
-//  2. Exit code 0 says that a whole pass has found no difference: kind, flags, bytes, and the time
-//     to live within ttl_slack_seconds (copy_difference.h).
+//  1. What has changed at FROM, by whatever, is at TO once FROM has nothing left to tell.
+//     No pass is needed for that unless FROM changes faster than it can tell (change_log_bytes).
+//  2. Exit code 0 says that a whole pass has found no difference in kind, flags, bytes or time to
+//     live (within ttl_slack_seconds, copy_difference.h) but in keys that were just changing, and
+//     that afterwards there was a moment when FROM had nothing left to tell: copier.h.
 //  3. Nothing is kept between runs: one that was interrupted is gone on with by comparing.
 //
 // Why not the lines of `watch`: they show no incr, no touch, no method that a get calls, nothing
 // that a script does, no expiry, eviction or flush, and are dropped when a watcher is slow.
+// What it is not: it copies nothing itself (copier.h); it finds the nodes and says what came of it.
 
 #ifndef CACHEISMO_COPY_H_
 #define CACHEISMO_COPY_H_

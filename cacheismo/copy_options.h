@@ -15,6 +15,7 @@ struct CopyOptions {
   std::uint16_t to_port = 0;
   bool resume = false;           ///< --resume: TO may have items
   bool verify = false;           ///< --verify: compare only
+  bool follow = false;           ///< --follow: go on until interrupted
   std::uint32_t passes_max = 8;  ///< --passes
   std::string auth_file;         ///< --auth-file; empty: no password is asked for
 };

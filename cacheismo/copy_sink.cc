@@ -64,6 +64,7 @@ Result<void, std::string> CopySink::take_replies(std::size_t left) {
     if (text.find("out of memory") != std::string::npos)
       return failure(wire_.failed("it is too small, give it more memory (-m): " + text));
     if (!reply->is_error()) return failure(wire_.failed("it does not take items"));
+    ++refused_;
     if (refusals_.size() < refusals_max) refusals_.push_back(wire_.failed(text));
   }
   return {};

@@ -39,6 +39,8 @@ class CopySink {
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   /// What TO said about blocks with items that it refused; the first few.
   [[nodiscard]] const std::vector<std::string>& refusals() const { return refusals_; }
+  /// Blocks with items that it refused, so far.
+  [[nodiscard]] std::uint64_t refused() const { return refused_; }
 
  private:
   [[nodiscard]] Result<void, std::string> flush();
@@ -53,6 +55,7 @@ class CopySink {
   std::string block_;
   std::size_t under_way_ = 0;
   std::uint64_t bytes_ = 0;
+  std::uint64_t refused_ = 0;
   std::vector<std::string> refusals_;
 };
 

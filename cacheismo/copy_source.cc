@@ -15,13 +15,15 @@ namespace {
 /// the way of what TO inserts for a minute (Store::scan).
 constexpr std::uint32_t cursor_behind_all = std::numeric_limits<std::uint32_t>::max();
 
+/// Of an answer to cluster:changes (node/change_feed.h).
+constexpr std::size_t changes_header_bytes = 17;
+
 constexpr Bytes no_copier = "it does not tell its items; is it a cacheismo of this version?";
 
 }  // namespace
 
-CopySource::CopySource(io::EpollIo& io, const std::string& name, const io::Address& address,
-                       const CopyLink& link)
-    : scan_(io, name, address, link), ask_(io, name, address, link) {}
+CopySource::CopySource(const std::string& name, const io::Address& address, const CopyLink& link)
+    : scan_(name, address, link), ask_(name, address, link) {}
 
 Result<void, std::string> CopySource::open() {
   if (auto connected = scan_.connect(); !connected) return connected;
@@ -60,8 +62,39 @@ Result<CopyFacts, std::string> CopySource::facts() {
 }
 
 Result<void, std::string> CopySource::keep_alive() {
-  if (auto kept = ask_.keep_alive(); !kept || more_) return kept;
+  if (auto kept = ask_.keep_alive(); !kept) return kept;
   return scan_.keep_alive();
+}
+
+// ---- What changes -------------------------------------------------------------------------------
+
+Result<void, std::string> CopySource::begin_changes() {
+  position_ = 0;
+  if (auto begun = next_changes(); !begun) return failure(begun.error());
+  return {};
+}
+
+void CopySource::request_changes() {
+  scan_.send(fmt::format("mg cluster:changes:{} v {}\r\n", *position_, copy_hop));
+}
+
+Result<CopySource::Changes, std::string> CopySource::next_changes() {
+  request_changes();
+  return take_changes();
+}
+
+Result<CopySource::Changes, std::string> CopySource::take_changes() {
+  const auto reply = scan_.reply();
+  if (!reply) return failure(reply.error());
+  if (reply->is_error()) return failure(scan_.failed(reply->text));
+  if (reply->word != proto::ReplyWord::meta_value || reply->value.size() < changes_header_bytes)
+    return failure(scan_.failed(no_copier));
+  changes_ = reply->value;
+  const Bytes told = changes_;
+  position_ = node::number_at(told.substr(0, 8));
+  return Changes{.forms = told.substr(changes_header_bytes),
+                 .left = node::number_at(told.substr(8, 8)),
+                 .missing = told[16] != 0};
 }
 
 // ---- All items ----------------------------------------------------------------------------------
@@ -70,16 +103,13 @@ void CopySource::begin_scan(What what) {
   what_ = what;
   cursor_ = 0;
   more_ = true;
-  request_slice();
 }
 
-void CopySource::request_slice() {
+Result<std::optional<CopySource::Slice>, std::string> CopySource::next_slice() {
+  if (!more_) return std::nullopt;
   scan_.send(fmt::format("mg cluster:{}:{} v {}\r\n", what_ == What::items ? "items" : "digests",
                          cursor_, copy_hop));
-}
-
-Result<std::optional<Bytes>, std::string> CopySource::next_slice() {
-  if (!more_) return std::nullopt;
+  if (position_) request_changes();
   const auto reply = scan_.reply();
   if (!reply) return failure(reply.error());
   if (reply->is_error()) return failure(scan_.failed(reply->text));
@@ -88,8 +118,13 @@ Result<std::optional<Bytes>, std::string> CopySource::next_slice() {
   slice_ = reply->value;
   cursor_ = node::number_at(Bytes(slice_).substr(0, 8));
   more_ = cursor_ != 0;
-  if (more_) request_slice();
-  return Bytes(slice_).substr(8);
+  Slice slice{.forms = Bytes(slice_).substr(8), .changes = {}};
+  if (position_) {
+    const auto changes = take_changes();
+    if (!changes) return failure(changes.error());
+    slice.changes = *changes;
+  }
+  return slice;
 }
 
 // ---- Items by key -------------------------------------------------------------------------------

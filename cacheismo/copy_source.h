@@ -1,9 +1,14 @@
-// CopySource: how a copy reads one of its nodes: slices of all items in a row, and items by key.
+// CopySource: how a copy reads one of its nodes: slices of all items in a row, what has changed
+// meanwhile, and items by key.
 //
-//   scan   mg cluster:items:CURSOR v    one slice ahead of what is looked at
-//   ask    mg KEY v P....i              many at once, answered in order
+//   scan   mg cluster:items:CURSOR v        a slice, and what has changed until just behind it
+//          mg cluster:changes:POSITION v
+//   ask    mg KEY v P....i                  many at once, answered in order
 //
-// Two connections, so that the slice ahead stands in nobody's way.
+//  1. Slices and changes are read at the node in the order in which they are returned here. Who
+//     applies what next_slice(), next_changes() and answer() return in that order, and goes on with
+//     changes until none are left, has what the node has: of what was read before a change, the
+//     change comes behind.
 
 #ifndef CACHEISMO_COPY_SOURCE_H_
 #define CACHEISMO_COPY_SOURCE_H_
@@ -15,7 +20,6 @@
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/result.h"
 #include "cacheismo/copy_wire.h"
-#include "cacheismo/io/epoll_io.h"
 #include "cacheismo/node/item_form.h"
 
 namespace cacheismo {
@@ -31,8 +35,7 @@ struct CopyFacts {
 
 class CopySource {
  public:
-  CopySource(io::EpollIo& io, const std::string& name, const io::Address& address,
-             const CopyLink& link);
+  CopySource(const std::string& name, const io::Address& address, const CopyLink& link);
 
   /// Connects, and makes sure that the node tells its items.
   [[nodiscard]] Result<void, std::string> open();
@@ -40,12 +43,28 @@ class CopySource {
   /// Between slices.
   [[nodiscard]] Result<void, std::string> keep_alive();
 
+  // ---- What changes -----------------------------------------------------------------------------
+
+  struct Changes {
+    Bytes forms;             ///< until changes are told again
+    std::uint64_t left = 0;  ///< above 0: there is more already
+    bool missing = false;    ///< there was more, which nobody knows any more
+  };
+  /// From now on changes are told.
+  [[nodiscard]] Result<void, std::string> begin_changes();
+  /// Those since they were told last. Requires begin_changes().
+  [[nodiscard]] Result<Changes, std::string> next_changes();
+
   // ---- All items; one walk at a time ------------------------------------------------------------
 
   enum class What : std::uint8_t { items, digests };
+  struct Slice {
+    Bytes forms;      ///< until the next call
+    Changes changes;  ///< told just behind it; none without begin_changes()
+  };
   void begin_scan(What what);
-  /// The forms of the next slice, until the next call; nullopt: that was the last.
-  [[nodiscard]] Result<std::optional<Bytes>, std::string> next_slice();
+  /// nullopt: that was the last.
+  [[nodiscard]] Result<std::optional<Slice>, std::string> next_slice();
 
   // ---- Items by key: asks in a row, then as many answers ----------------------------------------
 
@@ -60,7 +79,8 @@ class CopySource {
   [[nodiscard]] Result<std::optional<node::ItemForm>, std::string> answer();
 
  private:
-  void request_slice();
+  void request_changes();
+  [[nodiscard]] Result<Changes, std::string> take_changes();
   [[nodiscard]] Result<void, std::string> read_stats(Bytes which, CopyFacts& facts);
 
   CopyWire scan_;
@@ -69,6 +89,8 @@ class CopySource {
   std::uint64_t cursor_ = 0;
   bool more_ = false;
   std::string slice_;
+  std::optional<std::uint64_t> position_;  ///< none: changes are not told
+  std::string changes_;
 };
 
 }  // namespace cacheismo

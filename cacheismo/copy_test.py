@@ -139,40 +139,85 @@ class CopyTest(unittest.TestCase):
             a, b"quota:addandcheck:q:6"))
         self.assertIn(b"EXCEEDED", self.value(b, b"quota:addandcheck:q:1"))
 
-    def test_what_changes_meanwhile_arrives(self):
+    def changer(self, client, keys):
+        """Goes on with writes of all kinds to the keys, until the event is set."""
+        stop = threading.Event()
+
+        def change():
+            prng = random.Random(1)
+            while not stop.is_set():
+                i = prng.randrange(keys)
+                client.send(prng.choice((
+                    b"set key%d 3 0 4\r\nnewx\r\n" % i, b"delete key%d\r\n" % i,
+                    b"touch key%d 5000\r\n" % i, b"append key%d 0 0 1\r\n+\r\n" % i,
+                    b"incr number 3\r\n", b"set map:put:m:f%d 0 0 1\r\nx\r\n" % i)))
+                client.line()
+                if prng.randrange(3000) == 0:
+                    client.ask(b"set key%d 9 0 70000\r\n%s\r\n" % (i, bytes(70000)))
+
+        thread = threading.Thread(target=change)
+        thread.start()
+
+        def end():
+            stop.set()
+            thread.join()
+
+        self.addCleanup(end)
+        return end
+
+    def expect_all_same(self, a, b, keys):
+        self.expect_same(a, b, [b"key%d" % i for i in range(keys)] + [b"number"])
+        self.assertEqual(self.value(a, b"map:getall:m"), self.value(b, b"map:getall:m"))
+        self.assertEqual(self.keys_of(a), self.keys_of(b))
+
+    def changing_pair(self):
         source, target = self.pair("-m", "128")
         a, b = self.client(source), self.client(target)
         self.fill(a, 20000)
         self.value(a, b"map:new:m")
         a.ask(b"set number 0 0 1\r\n0\r\n")
-        stop = threading.Event()
-        changer = self.client(source)
+        return source, target, a, b
 
-        def change():
-            prng = random.Random(1)
-            while not stop.is_set():
-                i = prng.randrange(22000)
-                changer.send(prng.choice((
-                    b"set key%d 3 0 4\r\nnewx\r\n" % i, b"delete key%d\r\n" % i,
-                    b"touch key%d 5000\r\n" % i, b"append key%d 0 0 1\r\n+\r\n" % i,
-                    b"incr number 3\r\n", b"set map:put:m:f%d 0 0 1\r\nx\r\n" % i)))
-                changer.line()
-
-        thread = threading.Thread(target=change)
-        thread.start()
-        try:
-            code, said = copy("--passes=2", place(source), place(target))
-        finally:
-            stop.set()
-            thread.join()
+    def test_what_changes_meanwhile_arrives(self):
+        source, target, a, b = self.changing_pair()
+        end = self.changer(self.client(source), 22000)
+        code, said = copy("--passes=2", place(source), place(target))
+        end()
         self.assertIn(code, (0, 1), said)
         if code == 1:
             self.assertIn("FROM keeps changing", said)
         code, said = copy("--resume", place(source), place(target))  # FROM is at rest now
         self.assertEqual(code, 0, said)
-        self.expect_same(a, b, [b"key%d" % i for i in range(22000)] + [b"number"])
-        self.assertEqual(self.value(a, b"map:getall:m"), self.value(b, b"map:getall:m"))
-        self.assertEqual(self.keys_of(a), self.keys_of(b))
+        self.expect_all_same(a, b, 22000)
+
+    def test_who_follows_is_the_same_as_soon_as_clients_pause(self):
+        source, target, a, b = self.changing_pair()
+        end = self.changer(self.client(source), 22000)
+        process = start_copy("--follow", place(source), place(target))
+        self.addCleanup(process.kill)
+        passes = []
+        while "following" not in (line := process.stderr.readline()):
+            self.assertTrue(line, "it ended")
+            passes.append(line)
+        for _ in range(2000):  # on top of those of the passes
+            a.ask(b"incr number 1\r\n")
+        self.assertEqual(a.ask(b"set last 0 0 1\r\nx\r\n"), b"STORED\r\n")
+        end()
+        a.ask(b"set end 0 0 1\r\nx\r\n")
+        while b.ask(b"mg end\r\n") == b"EN\r\n":
+            pass
+        self.expect_all_same(a, b, 22000)  # while it still follows
+        a.ask(b"flush_all\r\n")
+        a.ask(b"set after 7 0 1\r\nx\r\n")
+        while b.ask(b"mg after\r\n") == b"EN\r\n":
+            pass
+        self.assertEqual(self.keys_of(b), {b"after"})
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE_S)
+        self.assertEqual(process.returncode, 0, out + err)
+        self.assertIn("FROM and TO answer the same: 1 items", out)
+        self.assertNotIn("pass", err)
+        self.assertLessEqual(len(passes), 8, passes)
 
     # ---- Comparing, and going on ----------------------------------------------------------------
 

@@ -7,11 +7,19 @@
 
 namespace cacheismo {
 
-CopyWire::CopyWire(io::EpollIo& io, std::string name, io::Address address, const CopyLink& link)
-    : io_(io), name_(std::move(name)), address_(std::move(address)), link_(link) {}
+CopyWire::CopyWire(std::string name, io::Address address, const CopyLink& link)
+    : name_(std::move(name)), address_(std::move(address)), link_(link), io_(link.io.io()) {}
+
+CopyWire::~CopyWire() {
+  if (!open_) return;
+  error_ = "closed";
+  io_.close(stream_);
+  while (open_) link_.io.turn(std::chrono::seconds(1));
+}
 
 Result<void, std::string> CopyWire::connect() {
   const MonotonicTime deadline = io_.stopwatch() + connect_patience;
+  open_ = true;
   stream_ = io_.connect(address_, deadline, *this);
   while (!connected_) {
     if (auto waited = wait(deadline + connect_patience); !waited) return waited;
@@ -76,7 +84,7 @@ Result<void, std::string> CopyWire::wait(MonotonicTime deadline) {
     receive_outstanding_ = true;
     io_.receive(stream_);
   }
-  io_.run_once(left);
+  link_.io.turn(left);
   return {};
 }
 

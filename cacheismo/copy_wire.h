@@ -6,7 +6,9 @@
 //     be kept busy at once.
 //  2. What ends the conversation ends it for good; each failure names the node.
 //
-// What it is not: for a server: it turns the Io itself.
+//  3. It is gone from the Io when its destructor returns, which takes turns of the Io.
+//
+// What it is not: for a server: it turns the Io itself, the kernel's or a simulated one (CopyIo).
 
 #ifndef CACHEISMO_COPY_WIRE_H_
 #define CACHEISMO_COPY_WIRE_H_
@@ -18,7 +20,6 @@
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/result.h"
 #include "cacheismo/base/units.h"
-#include "cacheismo/io/epoll_io.h"
 #include "cacheismo/io/io.h"
 #include "cacheismo/proto/reply_parser.h"
 
@@ -28,8 +29,22 @@ namespace cacheismo {
 /// asked answers by itself, within the patience of a wire.
 inline constexpr Bytes copy_hop = "P1.0.0.30000";
 
+/// An Io, and what makes it go on.
+class CopyIo {
+ public:
+  [[nodiscard]] virtual io::Io& io() = 0;
+  /// Runs completions, if need be after waiting for one. May come back early, and with nothing
+  /// done, but time goes on.
+  virtual void turn(Duration wait) = 0;
+
+ protected:
+  ~CopyIo() = default;
+};
+
 /// What all wires of a copy share.
 struct CopyLink {
+  explicit CopyLink(CopyIo& the_io) : io(the_io) {}
+  CopyIo& io;
   bool stop = false;  ///< set by a signal; ends every wait
   std::string user;   ///< empty: nobody asks for a password
   std::string password;
@@ -42,10 +57,9 @@ class CopyWire final : public io::StreamEvents {
   static constexpr Duration connect_patience = std::chrono::seconds(5);
   static constexpr Duration reply_patience = std::chrono::seconds(30);
 
-  /// `name` stands in front of failures. The Io and `link` outlive the wire.
-  CopyWire(io::EpollIo& io, std::string name, io::Address address, const CopyLink& link);
-  /// The Io must not run any more.
-  ~CopyWire() = default;
+  /// `name` stands in front of failures. `link` outlives the wire.
+  CopyWire(std::string name, io::Address address, const CopyLink& link);
+  ~CopyWire();
   CopyWire(const CopyWire&) = delete;
   CopyWire& operator=(const CopyWire&) = delete;
 
@@ -64,16 +78,16 @@ class CopyWire final : public io::StreamEvents {
   void on_connected(io::StreamId stream, Result<void, io::Error> result) override;
   void on_received(io::StreamId stream, Result<io::Received, io::Error> result) override;
   void on_sent(io::StreamId stream, Result<std::size_t, io::Error> result) override;
-  void on_closed(io::StreamId) override {}
+  void on_closed(io::StreamId) override { open_ = false; }
 
  private:
   void pump();
   [[nodiscard]] Result<void, std::string> wait(MonotonicTime deadline);
 
-  io::EpollIo& io_;
   std::string name_;
   io::Address address_;
   const CopyLink& link_;
+  io::Io& io_;
   io::StreamId stream_;
   std::string error_;    ///< why nothing more will come
   std::string sending_;  ///< pinned while a send is outstanding
@@ -81,6 +95,7 @@ class CopyWire final : public io::StreamEvents {
   std::string unsent_;
   std::string received_;
   std::size_t read_ = 0;  ///< of received_
+  bool open_ = false;     ///< the Io knows of it
   bool connected_ = false;
   bool send_outstanding_ = false;
   bool receive_outstanding_ = false;

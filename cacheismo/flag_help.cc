@@ -12,8 +12,9 @@ usage: cacheismo [flags]
        cacheismo check <dir>        compile the scripts in a directory and say what they declare
        cacheismo test <dir>         run the *_test.lua files in a directory
        cacheismo copy <from> <to>   make the node at one host:port answer as the one at another;
-                                    --resume goes on, --verify only compares, --passes=<num> (8),
-                                    --auth-file=<file>: its first line is who both let in
+                                    --resume goes on, --verify only compares, --follow stays and
+                                    copies what changes, --passes=<num> (8), --auth-file=<file>:
+                                    its first line is who both let in
 
 Listening
   -p, --port=<num>            TCP port (default: 11211; -1: any free port; 0: none)

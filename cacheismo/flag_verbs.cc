@@ -34,6 +34,8 @@ Result<Options, std::string> parse_copy(std::span<const char* const> arguments) 
       copy.resume = true;
     } else if (word == "--verify") {
       copy.verify = true;
+    } else if (word == "--follow") {
+      copy.follow = true;
     } else if (word.starts_with(auth_file)) {
       if (auto path = parse_path("--auth-file", word.substr(auth_file.size()), copy.auth_file);
           !path)
@@ -44,9 +46,9 @@ Result<Options, std::string> parse_copy(std::span<const char* const> arguments) 
         return failure(std::string("--passes wants a number from 1 to 1000"));
       copy.passes_max = static_cast<std::uint32_t>(*number);
     } else if (word.starts_with('-')) {
-      return failure(
-          "unknown flag " + std::string(word) +
-          " of copy: there are --resume, --verify, --passes=<num> and --auth-file=<file>");
+      return failure("unknown flag " + std::string(word) +
+                     " of copy: there are --resume, --verify, --follow, --passes=<num> and "
+                     "--auth-file=<file>");
     } else if (nodes < 2) {
       auto node = parse_node(word);
       if (!node) return failure(node.error());
@@ -60,8 +62,9 @@ Result<Options, std::string> parse_copy(std::span<const char* const> arguments) 
   }
   if (nodes != 2)
     return failure(std::string("cacheismo copy wants two nodes, FROM and TO, as host:port"));
-  if (copy.resume && copy.verify)
-    return failure(std::string("--verify only compares: it does not go with --resume"));
+  if ((copy.resume || copy.follow) && copy.verify)
+    return failure(
+        std::string("--verify only compares: it goes with neither --resume nor --follow"));
   return options;
 }
 

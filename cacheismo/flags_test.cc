@@ -246,6 +246,9 @@ TEST(Flags, CopyWantsTwoNodes) {
     EXPECT_NE(refused({"copy", "a:1", wrong}).find("host:port"), std::string::npos) << wrong;
   EXPECT_NE(refused({"copy", "a:1"}).find("two nodes"), std::string::npos);
   EXPECT_NE(refused({"copy", "--resume", "--verify", "a", "b"}), "");
+  EXPECT_NE(refused({"copy", "--verify", "--follow", "a", "b"}), "");
+  EXPECT_FALSE(options.copy.follow);
+  EXPECT_TRUE(accepted({"copy", "--follow", "--resume", "a", "b"}).copy.follow);
   EXPECT_TRUE(accepted({"--accept-copy"}).config.accept_copy);
 }
 

@@ -51,7 +51,7 @@ void Wire::add_server(const Options& options, std::size_t number, const node::Ri
   node::Config config = options.config;
   if (number > 0) config.listen = {ring.addresses[number]};
   config = with_address(std::move(config));
-  if (servers_.size() > 1) {
+  if (servers_.size() > 1 && options.ring) {
     server.ring.set(ring);
     config.cluster.source = &server.ring;
     config.cluster.node_name = ring.spec.members[number].name;

@@ -62,6 +62,7 @@ class Wire {
     /// More than one: a cluster with a ring of them all. Each has the same config and scripts.
     std::uint32_t nodes = 1;
     cluster::Hashing hashing = cluster::Hashing::ketama;
+    bool ring = true;  ///< false: the nodes do not know of each other
   };
 
   Wire() : Wire(Options{}) {}
