@@ -153,6 +153,7 @@ int File::test(lua_State* lua) {
   if (nodes < 1 || nodes > nodes_max) luaL_argerror(lua, 3, "a test has 1 to 8 nodes");
   Wire::Options options;
   options.nodes = static_cast<std::uint32_t>(nodes);
+  options.config.accept_copy = true;
   options.scripts.emplace(file.scripts_.begin(), file.scripts_.end());
   file.wire_ = std::make_unique<Wire>(options);
   for (std::size_t node = 0; node < options.nodes; ++node)

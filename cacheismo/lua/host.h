@@ -162,6 +162,17 @@ class Host {
   /// This node's name in the ring.
   [[nodiscard]] virtual std::string ring_self() { return {}; }
   [[nodiscard]] virtual std::uint64_t ring_epoch() { return 0; }
+  /// What a set to another node is of that makes the item there the same as it is here, with flags,
+  /// time to live and all fields; nullopt: there is none. The failure says why it cannot be sent.
+  struct ItemToSend {
+    std::string key;
+    std::string value;
+    std::uint32_t client_flags = 0;
+    std::uint32_t ttl_seconds = 0;  ///< 0: it does not expire
+  };
+  [[nodiscard]] virtual Result<std::optional<ItemToSend>, std::string> item_to_send(Bytes) {
+    return failure(std::string("this node speaks to no other"));
+  }
   /// The key of a set that brings the state of an item to another node.
   static constexpr Bytes replica_key = "cluster:replica";
   /// Its value, for the state that the item has now; each time under a newer version. The failure

@@ -157,6 +157,15 @@ class MapHost final : public Host {
     return {};
   }
   std::uint64_t ring_epoch() override { return epoch; }
+  Result<std::optional<ItemToSend>, std::string> item_to_send(Bytes key) override {
+    const auto at = items.find(std::string(key));
+    if (at == items.end()) return std::nullopt;
+    if (at->second.value == "too much") return failure(at->second.value);
+    return ItemToSend{.key = "sent " + std::string(key),
+                      .value = at->second.value,
+                      .client_flags = at->second.client_flags,
+                      .ttl_seconds = 60};
+  }
   Result<PackedItem, std::string> pack_item(Bytes key, Bytes before) override {
     if (!before.empty() && taken_over) return PackedItem{};
     const auto at = items.find(std::string(key));

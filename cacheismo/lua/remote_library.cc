@@ -15,87 +15,20 @@
 #include "cacheismo/lua/json.h"
 #include "cacheismo/lua/original.h"
 #include "cacheismo/lua/remote_arguments.h"
+#include "cacheismo/lua/remote_asking.h"
+#include "cacheismo/lua/remote_items.h"
 #include "cacheismo/lua/remote_lua.h"
 #include "cacheismo/lua/remote_results.h"
 
 namespace cacheismo::lua::remote {
 namespace {
 
-/// A request to another node, with its reply; the memory that its value takes is paid apart.
-constexpr std::int64_t request_steps = 50;
-
 constexpr Bytes helpers_name = "remote.lua";
 constexpr const char* helpers[] = {"mapreduce", "replicate"};
-
-Generation& generation_of(lua_State* lua) { return original::generation_of(lua); }
-
-/// The call that is about to ask.
-Call& asking_call(lua_State* lua, const char* name) {
-  Call* call = generation_of(lua).call();
-  if (call == nullptr || !Generation::can_pause(lua, *call))
-    luaL_error(lua,
-               "%s works in an async method or a handler itself, not while loading, in a read, an "
-               "update, an atomically or a coroutine",
-               name);
-  return *call;
-}
-
-// ---- Waiting ------------------------------------------------------------------------------------
-
-/// What becomes of the replies.
-enum class Shape : std::uint8_t { one, one_first, table, table_first, coverage };
 
 Shape shape_of(bool table, Results results) {
   if (table) return results == Results::all ? Shape::table : Shape::table_first;
   return results == Results::all ? Shape::one : Shape::one_first;
-}
-
-int push_results(lua_State* lua, const RemoteWait& wait, std::span<const RemoteReply> replies,
-                 Shape shape) {
-  luaL_checkstack(lua, 8, nullptr);
-  switch (shape) {
-    case Shape::one: return push_result(lua, wait.requests.front(), replies.front());
-    case Shape::one_first:
-      lua_pop(lua, push_result(lua, wait.requests.front(), replies.front()) - 1);
-      return 1;
-    case Shape::table:
-      push_values(lua, wait.requests, replies);
-      push_coverage(lua, wait.requests, replies);
-      return 2;
-    case Shape::table_first: push_values(lua, wait.requests, replies); return 1;
-    case Shape::coverage: push_coverage(lua, wait.requests, replies); return 1;
-  }
-  __builtin_unreachable();
-}
-
-int go_on(lua_State* lua, int, lua_KContext context) {
-  Call& call = *generation_of(lua).call();
-  CHECK(call.remote.has_value());
-  const RemoteWait wait = *std::exchange(call.remote, std::nullopt);
-  lua_settop(lua, 0);
-  return push_results(lua, wait, call.replies, static_cast<Shape>(context));
-}
-
-int ask(lua_State* lua, Call& call, std::vector<RemoteRequest> requests, const Options& options,
-        Shape shape) {
-  charge(lua, request_steps * static_cast<std::int64_t>(requests.size()));
-  const std::int64_t left_ns = call.caller.deadline_ns - call.host().monotonic_ns();
-  RemoteWait wait{.requests = std::move(requests),
-                  .wanted = options.wanted,
-                  .timeout_ns = std::min(options.timeout_ns, left_ns),
-                  .depth = call.caller.depth + 1};
-  wait.wanted = std::min(wait.wanted, wait.requests.size());
-  const bool nested = wait.depth > limits::remote_depth_max;
-  if (wait.requests.empty() || nested || wait.timeout_ns <= 0) {
-    RemoteReply none;
-    none.code = nested ? RemoteReply::Code::loop : RemoteReply::Code::timeout;
-    if (!nested) none.text = "no time is left of the call's own";
-    const std::vector<RemoteReply> replies(wait.requests.size(), none);
-    return push_results(lua, wait, replies, shape);
-  }
-  lua_settop(lua, 0);
-  call.remote = std::move(wait);
-  return Generation::pause(lua, static_cast<lua_KContext>(shape), go_on);
 }
 
 // ---- Functions ----------------------------------------------------------------------------------
@@ -162,64 +95,6 @@ int mapreduce_key(lua_State* lua) {
   if (made.data) luaL_error(lua, "mapreduce: the arguments do not fit into a key of 250 bytes");
   lua_pushlstring(lua, made.key.data(), made.key.size());
   return 1;
-}
-
-// The parts of replicate.
-
-int push_packed(lua_State* lua, const Host::PackedItem& packed) {
-  charge(lua, static_cast<std::int64_t>(packed.bytes.size()) / bytes_per_step);
-  lua_pushlstring(lua, packed.bytes.data(), packed.bytes.size());
-  lua_pushboolean(lua, packed.here ? 1 : 0);
-  return 2;
-}
-
-/// (key, what was packed before or nil)
-int pack_item(lua_State* lua) {
-  Call& call = asking_call(lua, "replicate");
-  std::string before;
-  if (!lua_isnoneornil(lua, 2)) before = checked_value(lua, 2, ~std::size_t{0});
-  auto packed = call.host().pack_item(checked_key(lua, 1), before);
-  if (!packed) luaL_error(lua, "replicate: %s", packed.error().c_str());
-  return push_packed(lua, *packed);
-}
-
-/// (key, value or nil, flags, ttl, whether it is to be so here)
-int pack_value(lua_State* lua) {
-  Call& call = asking_call(lua, "replicate");
-  const std::string key = checked_key(lua, 1);
-  std::string value;
-  Host::NewValue made{.client_flags = static_cast<std::uint32_t>(lua_tointeger(lua, 3)),
-                      .ttl_seconds = static_cast<std::uint32_t>(lua_tointeger(lua, 4)),
-                      .store = lua_toboolean(lua, 5) != 0};
-  if (!lua_isnoneornil(lua, 2)) {
-    value = checked_value(lua, 2, generation_of(lua).options().result_bytes_max);
-    made.value = value;
-  }
-  call.release_readers(true);
-  generation_of(lua).tables().end_proxies();
-  return push_packed(lua, call.host().pack_value(key, made));
-}
-
-/// Sends what was packed to a list of servers, of which so many are to confirm, in so many seconds.
-/// What came of it as getInParallel says it.
-int ship_packed(lua_State* lua) {
-  Call& call = asking_call(lua, "replicate");
-  const std::string packed = checked_value(lua, 1, ~std::size_t{0});
-  Options options;
-  options.wanted = static_cast<std::size_t>(luaL_checkinteger(lua, 3));
-  options.timeout_ns = std::max<std::int64_t>(1, std::llround(luaL_checknumber(lua, 4) * 1e9));
-  std::vector<RemoteRequest> requests;
-  for (lua_Unsigned i = 1; i <= lua_rawlen(lua, 2); ++i) {
-    lua_rawgeti(lua, 2, static_cast<lua_Integer>(i));
-    requests.push_back({.op = RemoteRequest::Op::set,
-                        .server = checked_server(lua, -1),
-                        .key = std::string(Host::replica_key),
-                        .value = packed,
-                        .to_the_end = true});
-    lua_pop(lua, 1);
-    charge(lua, static_cast<std::int64_t>(packed.size()) / bytes_per_step);
-  }
-  return ask(lua, call, std::move(requests), options, Shape::coverage);
 }
 
 // ---- ring ---------------------------------------------------------------------------------------
@@ -343,6 +218,7 @@ void fill_natives(lua_State* lua, Generation& generation) {
   set(lua, generation, "setOnServer", set_on_server);
   set(lua, generation, "deleteOnServer", delete_on_server);
   set(lua, generation, "callOnServer", call_on_server);
+  set(lua, generation, "copyToServer", copy_to_server);
   push_ring(lua, generation);
   lua_setfield(lua, -2, "ring");
 }

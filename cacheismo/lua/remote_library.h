@@ -2,7 +2,8 @@
 //
 //   getFromServer(server, key [, options])             callOnServer(server, "T:M:K", args...)
 //   setOnServer(server, key, value [, options])        getInParallel({server = keys} [, options])
-//   deleteOnServer(server, key [, options])            mapreduce(...), replicate(key [, options])
+//   deleteOnServer(server, key [, options])            copyToServer(server, key [, options])
+//                                                      mapreduce(...), replicate(key [, options])
 //        |                                                                  (remote.lua)
 //        +--> call.remote, and the thread yields --> Engine --> node ... replies --> results
 //

@@ -67,6 +67,32 @@ TEST_F(RemoteTest, ADeleteSaysWhetherThereWasOne) {
   EXPECT_EQ(answered({failed(Code::miss, true)}), "false");
 }
 
+TEST_F(RemoteTest, ACopySendsTheItemWithAllThatBelongsToIt) {
+  host.items["k"] = {.value = "value", .client_flags = 5};
+  method("return tostring(copyToServer('n1', 'k', { timeout = 2 }))");
+  const Answer waits = call();
+  EXPECT_EQ(asked(waits), "set n1 sent k");
+  EXPECT_EQ(waits.remote->requests[0].value, "value");
+  EXPECT_EQ(waits.remote->requests[0].flags, 5u);
+  EXPECT_EQ(waits.remote->requests[0].ttl_seconds, 60);
+  EXPECT_EQ(waits.remote->timeout_ns, 2'000'000'000);
+  engine_->cancel(waits.call);
+  EXPECT_EQ(answered({failed(Code::done, true)}), "true");
+  EXPECT_EQ(answered({failed(Code::not_stored, true)}), "false");
+  EXPECT_EQ(answered({failed(Code::remote, true)}), "nil");
+}
+
+TEST_F(RemoteTest, ACopyOfNothingSendsNothing) {
+  method("return tostring(copyToServer('n1', 'k'))");
+  EXPECT_EQ(shown(call()), "false");
+}
+
+TEST_F(RemoteTest, WhatCannotBeCopiedIsAnError) {
+  host.items["k"] = {.value = "too much"};
+  method("return select(2, pcall(copyToServer, 'n1', 'k'))");
+  EXPECT_EQ(shown(call()), "copyToServer: too much");
+}
+
 TEST_F(RemoteTest, ACallEncodesItsArgumentsIntoTheKey) {
   method("return callOnServer('n1', 'quota:add:alice', 'a:b%c d', 10, 2.0, true, { timeout = 2 })");
   const Answer waits = call();

@@ -47,6 +47,9 @@ constexpr const char* script = R"(
     return told(setOnServer(there, key, value, { flags = 7, ttl = 60 }))
   end
   function t.async.fill(key, n) return told(setOnServer(there, key, ("x"):rep(tonumber(n)))) end
+  function t.async.copy(key, prefix, server)
+    return told(copyToServer(server or there, (prefix or "") .. key))
+  end
   function t.async.delete(key) return told(deleteOnServer(there, key)) end
   function t.async.call(key, method, ...)
     return told(callOnServer(there, "t:" .. method .. ":" .. key, ...))
@@ -112,6 +115,7 @@ class TwoNodes : public testing::Test {
       config.memory_bytes = 8 * MiB;
       config.listen = {address};
       config.scripts.source = &scripts;
+      config.accept_copy = host == 2;
       arena = std::make_unique<sim::Arena>(config.memory_bytes);
       node = std::make_unique<Node>(config, io, log, arena->bytes(), scripts.heap());
       const auto started = node->start();
@@ -184,6 +188,30 @@ TEST_P(RemoteCallsTest, AScriptStoresAndDeletesAtAnotherNode) {
   EXPECT_EQ(say(connect(there_), "mg k v f t\r\n"), "VA 5 f7 t60\r\nhello\r\n");
   EXPECT_EQ(value("t:delete:k"), "true");
   EXPECT_EQ(value("t:delete:k"), "false");
+}
+
+TEST_P(RemoteCallsTest, AScriptCopiesAValueWithItsFlagsAndTime) {
+  EXPECT_EQ(value("t:copy:k"), "false");
+  EXPECT_EQ(say(connect(here_), "set k 5 60 5\r\nhello\r\n"), "STORED\r\n");
+  world_.run_for(10s);
+  EXPECT_EQ(value("t:copy:k"), "true");
+  EXPECT_EQ(say(connect(there_), "mg k v f t\r\n"), "VA 5 f5 t50\r\nhello\r\n");
+  EXPECT_EQ(say(connect(here_), "ms k 1\r\nx\r\n"), "HD\r\n");
+  EXPECT_EQ(value("t:copy:k"), "true");
+  EXPECT_EQ(say(connect(there_), "mg k v f t\r\n"), "VA 1 f0 t-1\r\nx\r\n");
+}
+
+TEST_P(RemoteCallsTest, AScriptCopiesAnObjectToWhoAcceptsIt) {
+  EXPECT_EQ(value("t:keep:o:some%20text"), "9");
+  EXPECT_EQ(say(connect(here_), "touch t$o 60\r\n"), "TOUCHED\r\n");
+  EXPECT_EQ(value("t:copy:o:t%24"), "true");
+  EXPECT_EQ(say(connect(there_), "get t:size:o\r\n"), "VALUE t:size:o 0 1\r\n9\r\nEND\r\n");
+  world_.run_for(61s);
+  EXPECT_NE(say(connect(there_), "get t:size:o\r\n").find("ERROR"), std::string::npos);
+  EXPECT_EQ(value("t:keep:o:text"), "4");
+  EXPECT_EQ(value("t:copy:o:t%24:10.0.0.1%3A11211"),
+            "remote true SERVER_ERROR cluster: items are not accepted here: start with "
+            "--accept-copy");
 }
 
 TEST_P(RemoteCallsTest, LongValuesGoThereAndBack) {

@@ -5,9 +5,12 @@
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
+#include "cacheismo/node/item_copy.h"
+#include "cacheismo/node/item_form.h"
 #include "cacheismo/node/node_state.h"
 #include "cacheismo/node/replicas.h"
 #include "cacheismo/node/routing.h"
+#include "cacheismo/node/transfer.h"
 
 namespace cacheismo::node {
 namespace {
@@ -214,6 +217,24 @@ std::string ScriptHost::ring_self() {
 
 std::uint64_t ScriptHost::ring_epoch() {
   return node_.routing == nullptr ? 0 : node_.routing->ring().epoch();
+}
+
+/// A value goes as any client's set, so that every node takes it; an object by its form.
+Result<std::optional<lua::Host::ItemToSend>, std::string> ScriptHost::item_to_send(Bytes key) {
+  std::string form;
+  if (!append_form(node_.store, key, FormOf::item, node_.config.item_bytes_max, node_.now, form))
+    return std::nullopt;
+  Bytes rest = form;
+  const auto item = take_item(rest);
+  if (item->kind == ItemForm::Kind::long_one)
+    return failure(std::string("the object is longer than an item may be (-I)"));
+  if (item->kind == ItemForm::Kind::object)
+    return ItemToSend{.key = std::string(items_key), .value = std::move(form)};
+  ItemToSend value{.key = std::string(key),
+                   .value = std::string(item->payload),
+                   .client_flags = item->client_flags};
+  if (item->seconds_to_live) value.ttl_seconds = std::max(*item->seconds_to_live, 1u);
+  return value;
 }
 
 Result<lua::Host::PackedItem, std::string> ScriptHost::pack_item(Bytes key, Bytes before) {

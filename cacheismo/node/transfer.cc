@@ -21,7 +21,6 @@ using proto::Command;
 
 namespace {
 
-constexpr Bytes items_key = "cluster:items";
 constexpr Bytes slice_prefix = "cluster:items:";
 constexpr Bytes digests_prefix = "cluster:digests:";
 constexpr Bytes changes_prefix = "cluster:changes:";

@@ -47,6 +47,9 @@ struct NodeState;
 inline constexpr std::size_t slice_bytes = 256 * KiB;
 inline constexpr std::size_t whole_bytes_max = 64 * KiB;
 
+/// The key of a set that brings items, with hops.
+inline constexpr Bytes items_key = "cluster:items";
+
 /// Parts that are not gone on with are kept for this long. A copier sends them back to back.
 inline constexpr Duration parts_patience = std::chrono::seconds(10);
 
