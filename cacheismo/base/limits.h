@@ -161,6 +161,10 @@ inline constexpr std::uint64_t pinned_gone_share = 4;
 /// Connections that may `watch`. memcached: 20, WATCHER_TOO_MANY above.
 inline constexpr std::size_t watchers_max = 20;
 
+/// Keys of which a sample tells how much they are used: 66 KiB a node. More than anybody looks at,
+/// in sets of eight, so that the ten hottest find room whatever sets they fall into.
+inline constexpr std::size_t hot_keys_max = 256;
+
 /// Prefixes that `stats detail` tells apart.
 inline constexpr std::size_t prefixes_max = 4096;
 

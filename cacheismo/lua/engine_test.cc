@@ -217,6 +217,22 @@ TEST_F(EngineTest, ADefaultIsMadeAtTheFirstUseAndKeptByUpdatesOnly) {
   EXPECT_EQ(call("c:add:no"), "ERROR_CACHE_MISS");
 }
 
+TEST_F(EngineTest, HotKeysAreAListOfKeysAndUses) {
+  host.items = {{"a", {.value = std::string(300, 'x')}}, {"b", {.value = "xx"}}};
+  EXPECT_EQ(load(R"(
+    local c = object.type("c")
+    function c.default() return {} end
+    function c.read.hot(self, limit) return json(store.hotkeys(tonumber(limit))) end
+    function c.update.hotter(self) return store.hotkeys() end
+  )"),
+            "");
+  EXPECT_EQ(call("c:hot:k"), R"([{"key":"a","uses":300},{"key":"b","uses":2}])");
+  EXPECT_EQ(call("c:hot:k:1"), R"([{"key":"a","uses":300}])");
+  EXPECT_NE(call("c:hot:k:0").find("limit is 1 to 10000"), std::string::npos);
+  EXPECT_NE(call("c:hotter:k").find("store.hotkeys is not allowed in an update"),
+            std::string::npos);
+}
+
 TEST_F(EngineTest, AScriptOfOnesOwnTakesThePlaceOfAShippedType) {
   const std::vector<Script> scripts{
       {.name = "c.lua", .source = counter, .shipped = true},

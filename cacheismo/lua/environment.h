@@ -1,7 +1,8 @@
 // Environment: what scripts find among their globals beside the sandbox's libraries.
 //
 //   object.type(name, {version =})      while scripts load      require(name)
-//   object.open(key [, type])           in a call               store.get, set, delete, keys
+//   object.open(key [, type])           in a call               store.get, set, delete, keys,
+//                                                                   hotkeys
 //   sleep(seconds), atomically(fn)      in an async method      now(), json(value), type()
 //   getFromServer(...) and its kin, ring: remote_library.h
 //   self:expire(seconds) self:key() self:delete()               of an object
@@ -52,6 +53,7 @@ struct Generation::Environment {
   static int store_set(lua_State* lua);
   static int store_delete(lua_State* lua);
   static int store_keys(lua_State* lua);
+  static int store_hotkeys(lua_State* lua);
   static int self_expire(lua_State* lua);
   static int self_key(lua_State* lua);
   static int self_delete(lua_State* lua);

@@ -90,6 +90,12 @@ struct ItemCopy {
   std::int64_t expiry_unix_seconds = 0;  ///< 0: never
 };
 
+/// A key that is used much, and about how often lately.
+struct HotKey {
+  std::string key;
+  std::uint64_t uses = 0;
+};
+
 /// A node of the cluster, as its ring knows it.
 struct RingNode {
   std::string name;
@@ -138,6 +144,9 @@ class Host {
   };
   [[nodiscard]] virtual std::uint64_t scan(Bytes prefix, std::uint64_t cursor, std::uint32_t limit,
                                            KeyVisitor& visitor) = 0;
+
+  /// The keys that are used most, the most used first: a sample (store/hot_keys.h).
+  [[nodiscard]] virtual std::vector<HotKey> hot_keys(std::size_t /*limit*/) const { return {}; }
 
   /// Drops the items and objects that were used longest ago, until `bytes` of memory are free of
   /// them or `items_max` are gone. No items: there are none left.

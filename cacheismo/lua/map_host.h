@@ -129,6 +129,12 @@ class MapHost final : public Host {
     for (const auto& [key, object] : objects) visit(key);
     return at > end ? end : 0;
   }
+  [[nodiscard]] std::vector<HotKey> hot_keys(std::size_t limit) const override {
+    std::vector<HotKey> list;
+    for (const auto& [key, item] : items)
+      if (list.size() < limit) list.push_back({key, item.value.size()});
+    return list;
+  }
   Evicted evict_oldest(std::uint64_t bytes, std::uint32_t items_max) override {
     Evicted gone;
     while (!items.empty() && gone.bytes < bytes && gone.items < items_max) {

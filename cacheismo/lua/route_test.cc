@@ -88,8 +88,8 @@ TEST_F(RouteTest, ARouteSeesNothingButTheKey) {
   for (const char* call :
        {"now()", "os.time()", "os.clock()", "os.date('%H')", "math.random()", "ring.self",
         "ring.epoch", "ring.owner('a')", "ring.owner('t:owner:a')", "ring.owners('a', 1)",
-        "ring.nodes()", "store.get('a')", "store.keys('')", "object.open('a')", "sleep(1)",
-        "getFromServer('a', 'b')", "replicate('a')", "atomically(tostring)"}) {
+        "ring.nodes()", "store.get('a')", "store.keys('')", "store.hotkeys()", "object.open('a')",
+        "sleep(1)", "getFromServer('a', 'b')", "replicate('a')", "atomically(tostring)"}) {
     route("return tostring(" + std::string(call) + ")");
     const std::string alone = placed("t$a");
     EXPECT_TRUE(alone.starts_with("error: script t.lua:")) << call << ": " << alone;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
@@ -11,6 +12,7 @@
 #include "cacheismo/node/replicas.h"
 #include "cacheismo/node/routing.h"
 #include "cacheismo/node/transfer.h"
+#include "cacheismo/store/hot_keys.h"
 
 namespace cacheismo::node {
 namespace {
@@ -172,6 +174,13 @@ std::uint64_t ScriptHost::scan(Bytes prefix, std::uint64_t cursor, std::uint32_t
                              .visits_max = std::max(limit, store::ScanRule::visits_min),
                              .lines_max = limits::scan_lines_per_turn};
   return node_.store.scan(cursor, rule, visit, node_.now).next;
+}
+
+std::vector<lua::HotKey> ScriptHost::hot_keys(std::size_t limit) const {
+  std::vector<lua::HotKey> list;
+  for (store::HotKey& hot : node_.store.hot_keys(limit, node_.now))
+    list.push_back({.key = std::move(hot.key), .uses = hot.uses});
+  return list;
 }
 
 lua::Host::Evicted ScriptHost::evict_oldest(std::uint64_t bytes, std::uint32_t items_max) {

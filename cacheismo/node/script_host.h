@@ -46,6 +46,7 @@ class ScriptHost final : public lua::Host {
   std::vector<lua::RingNode> ring_nodes() override;
   std::string ring_self() override;
   std::uint64_t ring_epoch() override;
+  [[nodiscard]] std::vector<lua::HotKey> hot_keys(std::size_t limit) const override;
   Result<std::optional<ItemToSend>, std::string> item_to_send(Bytes key) override;
   Result<PackedItem, std::string> pack_item(Bytes key, Bytes before) override;
   PackedItem pack_value(Bytes key, const NewValue& value) override;

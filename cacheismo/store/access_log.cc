@@ -71,8 +71,23 @@ void AccessLog::say_second(Seconds now) {
   second_ = now.value;
 }
 
+void AccessLog::do_due(const Item& item, Seconds now) {
+  until_work_ -= due_after_;
+  until_sample_ -= due_after_;
+  if (until_sample_ == 0) {
+    if (hot_ != nullptr) hot_->note(item.key(), now);
+    const auto place = static_cast<std::uint32_t>(1 + chance_.below(uses_per_sample));
+    until_sample_ = behind_sample_ + place;
+    behind_sample_ = uses_per_sample - place;
+  }
+  if (until_work_ == 0) {
+    until_work_ = batch;
+    work();
+  }
+  due_after_ = until_due_ = std::min(until_work_, until_sample_);
+}
+
 void AccessLog::work() {
-  until_work_ = batch;
   if (running())
     compact(run_.pace * batch);
   else if (spares_ == 0 || pages_ > wanted_pages(live_) + slack_pages)

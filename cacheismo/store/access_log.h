@@ -37,6 +37,8 @@
 #include <string>
 
 #include "cacheismo/alloc/arena.h"
+#include "cacheismo/base/prng.h"
+#include "cacheismo/store/hot_keys.h"
 #include "cacheismo/store/item.h"
 #include "cacheismo/store/store.h"
 
@@ -46,8 +48,14 @@ class AccessLog {
  public:
   static constexpr std::uint32_t entries_per_page = alloc::page_bytes / sizeof(std::uint32_t);
 
-  /// One that never appends (`appends` false) keeps no page for it.
-  AccessLog(alloc::Arena& arena, bool appends) : arena_(&arena), appends_(appends) {}
+  /// One of so many uses is noted in `hot`: one of each so many in a row, at a place drawn by
+  /// chance, so that no pattern of the clients' makes it miss a key.
+  static constexpr std::uint32_t uses_per_sample = 64;
+
+  /// One that never appends (`appends` false) keeps no page for it. `hot`: null for no sample; must
+  /// outlive the log.
+  AccessLog(alloc::Arena& arena, bool appends, HotKeys* hot = nullptr, std::uint64_t seed = 0)
+      : arena_(&arena), appends_(appends), hot_(hot), chance_(seed) {}
 
   /// A new item, the most recent. Requires has_room() before the item was made.
   void append(Handle handle, Seconds now) {
@@ -182,10 +190,13 @@ class AccessLog {
     --room_;
     ++newest_header_->heap_end;
     ++newest_header_->free_bytes;
-    if (--until_work_ == 0) work();
+    if (--until_due_ == 0) do_due(item, now);
   }
 
   void say_second(Seconds now);
+  /// What is due with this use of `item`: a bit of work, a sample, or both. They share one count,
+  /// which costs a use one subtraction.
+  void do_due(const Item& item, Seconds now);
   /// What keeps the log short, a little at a time.
   void work();
   void start_page(Seconds now);
@@ -238,7 +249,13 @@ class AccessLog {
   std::uint32_t hand_ = 0;    ///< the page where the search goes on
   std::uint32_t count_ = 2;   ///< pages of the runs that it looks for
   Run run_;
-  std::uint32_t until_work_ = batch;  ///< accesses
+  HotKeys* hot_;
+  Prng chance_;
+  std::uint32_t until_due_ = batch;               ///< accesses
+  std::uint32_t due_after_ = batch;               ///< what until_due_ has begun with
+  std::uint32_t until_work_ = batch;              ///< accesses, at the beginning of that
+  std::uint32_t until_sample_ = uses_per_sample;  ///< likewise
+  std::uint32_t behind_sample_ = 0;  ///< accesses of its row of uses_per_sample that come after it
   std::uint64_t compacted_ = 0;
 };
 

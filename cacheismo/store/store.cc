@@ -6,6 +6,7 @@
 #include "cacheismo/base/check.h"
 #include "cacheismo/base/limits.h"
 #include "cacheismo/store/body.h"
+#include "cacheismo/store/hot_keys.h"
 #include "cacheismo/store/object.h"
 #include "cacheismo/store/object_tree.h"
 
@@ -286,6 +287,13 @@ bool Store::maintain(Budget budget, Seconds now) {
 bool Store::set_limit(std::uint64_t limit_bytes, Seconds) {
   // The arena was sized at the start; only the size that it has can be confirmed.
   return limit_bytes == body_->table.limit_bytes();
+}
+
+std::vector<HotKey> Store::hot_keys(std::size_t limit, Seconds now) {
+  body_->begin_verb(now);
+  std::vector<HotKey> list = body_->table.hot_keys().list(limit, now);
+  for (HotKey& hot : list) hot.uses *= AccessLog::uses_per_sample;
+  return list;
 }
 
 void Store::record_changes(ChangeLog* log) { body_->table.record_changes(log); }

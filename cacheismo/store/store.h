@@ -23,6 +23,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cacheismo/base/bytes.h"
 #include "cacheismo/base/limits.h"
@@ -250,6 +251,7 @@ struct StoreStats {
 };
 
 class ChangeLog;
+struct HotKey;
 class Table;
 class Body;
 class Object;
@@ -363,9 +365,10 @@ class Store {
   /// Changes limit_bytes. False: out of the region's bounds, or below what cannot be evicted.
   bool set_limit(std::uint64_t limit_bytes, Seconds now);
 
-  /// From now on `log` is told of every item that is made, changed or taken away, be it by a verb,
-  /// an eviction or a flush; of one whose time has come it is not. Null: nobody is told. `log` must
-  /// live until then.
+  /// The keys that are used most, the most used first, by a sample of the uses: hot_keys.h.
+  [[nodiscard]] std::vector<HotKey> hot_keys(std::size_t limit, Seconds now);
+  /// From now on `log` hears of every item that is made, changed or taken away, but of none whose
+  /// time has come. Null: nobody does.
   void record_changes(ChangeLog* log);
 
   /// Visits items in the order of a cursor that survives changes: every item present throughout is

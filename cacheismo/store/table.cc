@@ -10,7 +10,7 @@ namespace cacheismo::store {
 Table::Table(std::span<char> region, const StoreOptions& options)
     : arena_(region.first(static_cast<std::size_t>(options.limit_bytes)), 1, chunk_bytes),
       index_(arena_, options.hash_seed),
-      live_(arena_, true),
+      live_(arena_, true, &hot_, options.hash_seed),
       dead_(arena_, false),
       wheel_(arena_),
       pieces_(arena_),

@@ -36,6 +36,7 @@
 #include "cacheismo/store/access_log.h"
 #include "cacheismo/store/change_log.h"
 #include "cacheismo/store/expiry_wheel.h"
+#include "cacheismo/store/hot_keys.h"
 #include "cacheismo/store/index.h"
 #include "cacheismo/store/item.h"
 #include "cacheismo/store/object.h"
@@ -156,6 +157,8 @@ class Table {
   void flush();
   bool maintain(Budget budget, Seconds now);
 
+  [[nodiscard]] HotKeys& hot_keys() { return hot_; }
+
   /// Changes are noted there from now on; null: nowhere.
   void record_changes(ChangeLog* log) { changes_ = log; }
 
@@ -260,6 +263,7 @@ class Table {
 
   alloc::Arena arena_;
   Index index_;
+  HotKeys hot_;
   AccessLog live_;
   AccessLog dead_;
   ExpiryWheel wheel_;

@@ -70,6 +70,7 @@ std::optional<std::string> Table::audit(std::uint64_t draft_pieces) {
   if (auto found = arena_.audit()) return found;
   if (auto found = wheel_.audit()) return found;
   if (auto found = index_.audit()) return found;
+  if (auto found = hot_.audit()) return found;
   if (auto found = live_.audit()) return found;
   if (auto found = dead_.audit()) return found;
   std::uint64_t indexed = 0;

@@ -17,7 +17,7 @@ constexpr Duration reconnect_pause = std::chrono::milliseconds(20);
 constexpr Duration connect_timeout = std::chrono::milliseconds(200);
 // Of replicate.lua: a delete reads first, from two nodes if need be, and each wait is 0.5 s.
 constexpr Duration patience = std::chrono::milliseconds(1500 + 100);
-constexpr Bytes census_key = "mapreduce:top:all:3";
+constexpr Bytes census_key = "mapreduce:prefixes:all:3";
 constexpr Bytes script_error = "replicate: ";
 constexpr Bytes copies_text = " copies are written, ";
 constexpr Bytes uncertain_text = " is not certain: ";
