@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -43,7 +44,7 @@ std::string CopyProgress::line(std::uint64_t items, std::uint64_t bytes, Monoton
   }
   std::string eta = "-";
   if (items > 0) {
-    const auto left = static_cast<std::uint64_t>(seconds * (1 - share) / share + 0.5);
+    const std::int64_t left = std::llround(seconds * (1 - share) / share);
     eta = fmt::format("{}:{:02}", left / 60, left % 60);
   }
   return fmt::format("{} {}{:3.0f}%  {}/{} items  {}  {}/s  ETA {}", name_, bar, share * 100, items,

@@ -33,7 +33,7 @@ std::string described(const std::string& text, std::size_t piece_bytes) {
 }
 
 std::string described(const std::string& text) {
-  const std::string whole = described(text, text.size());
+  std::string whole = described(text, text.size());
   for (const std::size_t piece_bytes : {std::size_t{1}, std::size_t{2}, std::size_t{7}})
     EXPECT_EQ(described(text, piece_bytes), whole) << text;
   return whole;

@@ -53,7 +53,7 @@ class PlayedPeer {
     }
   }
   std::string reply(std::size_t bytes) {
-    const std::string part = output_.substr(0, bytes);
+    std::string part = output_.substr(0, bytes);
     output_.erase(0, part.size());
     return part;
   }
