@@ -1,6 +1,7 @@
 #include "cacheismo/lua/json.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <vector>
 
@@ -165,7 +166,9 @@ class Writer {
 
 void append_number(lua_State* lua, int index, std::string& out) {
   if (lua_isinteger(lua, index)) {
-    fmt::format_to(std::back_inserter(out), "{}", lua_tointeger(lua, index));
+    char digits[20];
+    const auto written = std::to_chars(digits, std::end(digits), lua_tointeger(lua, index));
+    out.append(digits, written.ptr);
     return;
   }
   const double number = lua_tonumber(lua, index);

@@ -26,7 +26,7 @@ namespace cacheismo::lua {
 /// assert error getmetatable ipairs next pairs rawequal rawget rawlen select setmetatable tonumber
 /// tostring type
 void open_base(lua_State* lua);
-/// decimal
+/// decimal integer
 void open_numbers(lua_State* lua);
 /// pcall xpcall
 void open_protected_calls(lua_State* lua);

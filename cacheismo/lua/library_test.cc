@@ -43,6 +43,18 @@ TEST(Library, DecimalReadsWhatClientsWriteAndNothingElse) {
   EXPECT_EQ(vm.run("return decimal()"), "nil");
 }
 
+TEST(Library, IntegerIsDecimalWhereThatIsOne) {
+  TestVm vm;
+  EXPECT_EQ(
+      vm.run("return integer('17'), integer('-3'), integer('1e3'), integer('5.'), integer(4.0)"),
+      "17,-3,1000,5,4");
+  EXPECT_EQ(vm.run("return integer('9223372036854775807'), integer('-9223372036854775808')"),
+            "9223372036854775807,-9223372036854775808");
+  for (const char* refused : {"'2.5'", "4.5", "'9223372036854775808'", "' 17'", "'0x11'", "''",
+                              "{}", "true", "nil", "1/0", "0/0", ""})
+    EXPECT_EQ(vm.run("return integer(" + std::string(refused) + ")"), "nil") << refused;
+}
+
 TEST(Library, CostsAreWhatTheWorkIs) {
   TestVm vm;
   const auto cost = [&](const std::string& program) {

@@ -1,12 +1,14 @@
-// decimal(value), with which scripts read the numbers that clients send.
+// decimal(value) and integer(value), with which scripts read the numbers that clients send.
 //
 //   decimal("17") -> 17   decimal("1e3") -> 1000   decimal(2.5) -> 2.5
+//   integer("17") -> 17   integer("1e3") -> 1000   integer(2.5) -> nil
 //   decimal("0x11"), decimal(" 17"), decimal("inf"), decimal({}) -> nil
 //
 //  1. Text counts only if it is a number in decimal digits and nothing else: no blanks, no
 //     hexadecimal, no infinity, no NaN, at most 40 bytes.
 //  2. A number with an integer's value is returned as an integer, if 64 bits hold it.
-//  3. No error: what a bad value means is for the script to say.
+//  3. integer() is decimal() where that is an integer, and nil otherwise.
+//  4. No error: what a bad value means is for the script to say.
 
 #include <algorithm>
 #include <charconv>
@@ -79,8 +81,17 @@ int decimal(lua_State* lua) {
   return 1;
 }
 
+int integer(lua_State* lua) {
+  decimal(lua);
+  if (lua_isinteger(lua, -1) == 0) lua_pushnil(lua);
+  return 1;
+}
+
 }  // namespace
 
-void open_numbers(lua_State* lua) { add_function(lua, "decimal", decimal); }
+void open_numbers(lua_State* lua) {
+  add_function(lua, "decimal", decimal);
+  add_function(lua, "integer", integer);
+}
 
 }  // namespace cacheismo::lua

@@ -17,7 +17,7 @@ namespace {
 /// All there is. What is not here must not be there.
 const std::string allowed = R"(_VERSION assert coroutine
 coroutine.close coroutine.create coroutine.isyieldable coroutine.resume coroutine.running
-coroutine.status coroutine.wrap coroutine.yield decimal error getmetatable ipairs log
+coroutine.status coroutine.wrap coroutine.yield decimal error getmetatable integer ipairs log
 log.debug log.error log.info log.warn math
 math.abs math.acos math.asin math.atan math.ceil math.cos math.deg math.exp math.floor math.fmod
 math.huge math.log math.max math.maxinteger math.min math.mininteger math.modf math.pi math.rad

@@ -10,8 +10,7 @@
 --
 -- Required by types, yours too; it is no type itself.
 
-local decimal, error = decimal, error
-local type_of_number = math.type
+local decimal, integer, error = decimal, integer, error
 
 local arguments = {}
 
@@ -28,9 +27,10 @@ arguments.number = number
 
 -- An integer of 64 bits.
 function arguments.whole(value, name, low, high)
-  local result = number(value, name, low, high)
-  if type_of_number(result) ~= "integer" then error(name .. " is not a whole number", 0) end
-  return result
+  local result = integer(value)
+  if result and (not low or result >= low) and (not high or result <= high) then return result end
+  number(value, name, low, high) -- may know better what is wrong
+  error(name .. " is not a whole number", 0)
 end
 
 function arguments.text(value, name, bytes_min, bytes_max)

@@ -2,7 +2,7 @@
 --
 --   floor <= value <= ceiling        a step that would leave the bounds is refused whole
 --
---  1. value, floor and ceiling are integers of 64 bits; absent bounds are those of the type.
+--  1. value, floor and ceiling are integers of 64 bits; without bounds both are absent.
 --  2. Every answer is the value after the step, or OUT_OF_RANGE and nothing has changed.
 --
 -- Cost: O(1).
@@ -16,17 +16,16 @@ function counter.default() return { value = 0, start = 0 } end
 
 function counter.new(start, floor, ceiling)
   local value = whole(start or 0, "start")
-  floor = floor and whole(floor, "floor")
-  ceiling = ceiling and whole(ceiling, "ceiling")
-  if value < (floor or value) or value > (ceiling or value) then
-    error("start is outside of floor and ceiling", 0)
-  end
+  if not floor and not ceiling then return { value = value, start = value } end
+  floor = whole(floor or math.mininteger, "floor")
+  ceiling = whole(ceiling or math.maxinteger, "ceiling")
+  if value < floor or value > ceiling then error("start is outside of floor and ceiling", 0) end
   return { value = value, start = value, floor = floor, ceiling = ceiling }
 end
 
 local function move_to(self, value)
-  local floor, ceiling = self.floor, self.ceiling
-  if floor and value < floor or ceiling and value > ceiling then return "OUT_OF_RANGE" end
+  local floor = self.floor
+  if floor and (value < floor or value > self.ceiling) then return "OUT_OF_RANGE" end
   self.value = value
   return value
 end

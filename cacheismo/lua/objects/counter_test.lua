@@ -30,10 +30,12 @@ test("a step that would leave the bounds is refused whole", function(node)
   expect(node:get("counter:get:seats"), "0")
 end)
 
-test("a floor may stand alone", function(node)
+test("a floor may stand alone, up to the end of 64 bits", function(node)
   node:get("counter:new:seats:0:0")
   expect(node:get("counter:decr:seats"), "OUT_OF_RANGE")
   expect(node:get("counter:incr:seats:1000000"), "1000000")
+  expect(node:get("counter:set:seats:9223372036854775807"), "9223372036854775807")
+  expect(node:get("counter:incr:seats"), "OUT_OF_RANGE")
 end)
 
 test("at the ends of 64 bits a counter stays where it is", function(node)
