@@ -5,14 +5,28 @@ measures.
 """
 
 load("//tools:cc.bzl", "CORE")
+load("//tools:whole_program.bzl", "whole_program_test")
 
-def cacheismo_bench(name, srcs, deps, args = [], **kwargs):
-    native.cc_test(
-        name = name,
-        srcs = srcs,
-        args = ["--benchmark_min_time=0.001"] + args,
+def measured_program(name, args, size = "small", **kwargs):
+    """A program that is also a test, when it is run with `args`; it is built as the daemon is."""
+    native.cc_binary(
+        name = name + "_parts",
+        testonly = True,
         copts = CORE,
-        linkstatic = True,  # as the daemon is linked: no call goes through a table
+        tags = ["manual"],
+        **kwargs
+    )
+    whole_program_test(
+        name = name,
+        size = size,
+        args = args,
+        program = name + "_parts",
+    )
+
+def cacheismo_bench(name, deps, args = [], **kwargs):
+    measured_program(
+        name = name,
+        args = ["--benchmark_min_time=0.001"] + args,
         deps = deps + ["//third_party:benchmark_main"],
         **kwargs
     )

@@ -2,10 +2,12 @@
 
 cacheismo_library  core code: no exceptions, no RTTI, warnings are errors
 cacheismo_lua_library  code of cacheismo/lua: the same with exceptions, in which Lua's errors travel
-cacheismo_binary   a program (same flags)
+cacheismo_binary   a program (same flags), optimised as a whole
 cacheismo_test     a GoogleTest (and RapidCheck) test: exceptions on, lightly optimised so that
                    the many test files compile fast
 """
+
+load("//tools:whole_program.bzl", "whole_program")
 
 WARNINGS = [
     "-Wall",
@@ -30,8 +32,20 @@ def cacheismo_library(name, copts = [], **kwargs):
 def cacheismo_lua_library(name, copts = [], **kwargs):
     native.cc_library(name = name, copts = WARNINGS + ["-fno-rtti"] + copts, **kwargs)
 
-def cacheismo_binary(name, copts = [], **kwargs):
-    native.cc_binary(name = name, copts = CORE + copts, **kwargs)
+def cacheismo_binary(name, copts = [], testonly = False, visibility = None, **kwargs):
+    native.cc_binary(
+        name = name + "_parts",
+        testonly = testonly,
+        copts = CORE + copts,
+        tags = ["manual"],  # by itself nobody asks for it
+        **kwargs
+    )
+    whole_program(
+        name = name,
+        testonly = testonly,
+        program = name + "_parts",
+        visibility = visibility,
+    )
 
 def cacheismo_testonly_library(name, copts = [], **kwargs):
     """Code that tests, the simulator's oracles or benches share; exceptions on."""
