@@ -285,6 +285,11 @@ inline constexpr Duration upkeep_interval = std::chrono::milliseconds(100);
 /// Upkeep that has more to do goes on after this pause, in which requests are served.
 inline constexpr Duration busy_upkeep_interval = std::chrono::milliseconds(1);
 
+/// What a node gives away in a second after the ring has changed, and at once after a pause: half
+/// of what a network of 1 Gbit/s carries, while it serves.
+inline constexpr std::int64_t handover_bytes_per_second = 64 * MiB;
+inline constexpr std::int64_t handover_bytes_at_once = 4 * MiB;
+
 /// What one run of upkeep may do, in items of a flush that it reclaims (store::Budget): 0.05 to 0.1
 /// ms, and below 0.2 ms but for one run in 10,000, so that a request waits no longer for it.
 inline constexpr std::uint32_t upkeep_items = 384;

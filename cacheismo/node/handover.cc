@@ -39,9 +39,9 @@ Handover::Handover(NodeState& node, Routing& routing, Peers& peers)
 
 void Handover::ring_changed() {
   changed_at_ = received_at_ = node_.io.now().monotonic;
-  scanning_ = true;
+  begins_ = true;
+  scan_ = Scan::recent;
   failed_ = false;
-  cursor_ = 0;
 }
 
 void Handover::drop(Bytes key) {
@@ -194,6 +194,7 @@ void Handover::move_on(const std::string& key) {
   request.key = name->text;
   request.bytes = fmt::format("ms {} {}{}", name->text, form.size(), name->flag());
   cluster::append_envelope({.opaque = request.opaque, .hop = routing_.hop()}, request.bytes);
+  bytes_left_ -= static_cast<std::int64_t>(form.size());
   request.bytes += form;
   request.bytes += "\r\n";
   request.lane = Lane::bulk;
@@ -211,18 +212,20 @@ void Handover::give_again() {
   failed_ = true;
 }
 
-bool Handover::work() {
-  const MonotonicTime now = node_.io.now().monotonic;
-  if (!scanning_ && failed_ && now >= scan_again_at_) {
-    scanning_ = true;
-    failed_ = false;
-    cursor_ = 0;
-  }
-  if (!scanning_) {
-    close_if_due();
-    return false;
-  }
-  if (gifts_.size() >= handover_gifts_max) return true;
+bool Handover::may_give(MonotonicTime now) {
+  const std::int64_t since_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now - counted_at_).count();
+  counted_at_ += std::chrono::milliseconds(since_ms);
+  // More than a second's is never allowed.
+  bytes_left_ += limits::handover_bytes_per_second / 1000 * std::min<std::int64_t>(since_ms, 1000);
+  bytes_left_ = std::min(bytes_left_, limits::handover_bytes_at_once);
+  // Whatever the first scan has given is gone before the other one looks.
+  const bool looks_anew = scan_ == Scan::all && begins_;
+  return bytes_left_ > 0 && gifts_.size() < (looks_anew ? 1 : handover_gifts_max);
+}
+
+/// A slice of the scan.
+std::vector<std::string> Handover::next_keys() {
   class Keys final : public store::Store::Visitor {
    public:
     explicit Keys(std::vector<std::string>& to) : to_(to) {}
@@ -233,12 +236,37 @@ bool Handover::work() {
   };
   std::vector<std::string> keys;
   Keys visitor(keys);
+  const bool begins = std::exchange(begins_, false);
+  if (scan_ == Scan::recent) {
+    if (node_.store.descend(begins, handover_gifts_max, visitor, node_.now)) return keys;
+    scan_ = Scan::all;
+    begins_ = true;
+    return keys;
+  }
   const store::ScanRule rule{.visits_max = handover_gifts_max,
                              .lines_max = limits::scan_lines_per_turn};
-  cursor_ = node_.store.scan(cursor_, rule, visitor, node_.now).next;
-  for (const std::string& key : keys) move_on(key);
-  if (cursor_ != 0) return true;
-  scanning_ = false;
+  cursor_ = node_.store.scan(begins ? 0 : cursor_, rule, visitor, node_.now).next;
+  if (cursor_ == 0) scan_ = Scan::none;
+  return keys;
+}
+
+bool Handover::work() {
+  const MonotonicTime now = node_.io.now().monotonic;
+  if (scan_ == Scan::none && failed_ && now >= scan_again_at_) {
+    scan_ = Scan::all;
+    begins_ = true;
+    failed_ = false;
+  }
+  if (scan_ == Scan::none) {
+    close_if_due();
+    return false;
+  }
+  for (int slice = 0; slice < handover_slices_per_turn; ++slice) {
+    if (!may_give(now)) return true;
+    for (const std::string& key : next_keys()) move_on(key);
+    if (scan_ == Scan::none) break;
+  }
+  if (scan_ != Scan::none) return true;
   scan_again_at_ = now + handover_pause;
   node_.log.write(Level::info, "handover_scanned",
                   fmt::format("epoch={} under_way={} given={} dropped={}", routing_.ring().epoch(),

@@ -11,8 +11,9 @@
 //     was overwritten or deleted does not come back (RingHistory).
 //  3. An old owner that is asked refuses the key's requests from then on, whether it can read the
 //     new ring yet or not. So every first touch asks, one that replaces the state too.
-//  4. A bounded number of items is under way; serving goes first: the scan looks at a few
-//     lines of the index in each turn.
+//  4. An old owner gives away what was used last first, and then whatever a scan still finds. A
+//     bounded number of items is under way, and so many bytes a second; serving goes first: a turn
+//     looks at a few hundred items.
 //  5. The past is closed when this node has no leftover, nothing to give, has been given nothing
 //     for a while, and a minute has passed.
 //
@@ -44,9 +45,12 @@ namespace cacheismo::node {
 struct NodeState;
 class Routing;
 
-/// Items that are on their way to their new owners at the same time: a round trip of 1 ms then
-/// moves 32,000 items a second.
+/// While so many items are on their way to their new owners, no more are looked for: a round trip
+/// of 1 ms then moves 32,000 items a second. They are looked for by as many.
 inline constexpr std::size_t handover_gifts_max = 32;
+
+/// Of handover_gifts_max items each, in a turn: what stays here costs little.
+inline constexpr int handover_slices_per_turn = 8;
 
 /// How long a past is kept open at least after a change, and behind the last gift.
 inline constexpr Duration handover_time_min = std::chrono::seconds(60);
@@ -100,7 +104,7 @@ class Handover final : public PeerReplies {
 
   [[nodiscard]] const HandoverCounters& counters() const { return counters_; }
   /// Something is still to be moved, or removed.
-  [[nodiscard]] bool active() const { return scanning_ || failed_ || !gifts_.empty(); }
+  [[nodiscard]] bool active() const { return scan_ != Scan::none || failed_ || !gifts_.empty(); }
   [[nodiscard]] std::optional<std::string> audit() const;
 
  private:
@@ -112,6 +116,10 @@ class Handover final : public PeerReplies {
     std::vector<std::uint32_t> waiting;  ///< connections' slots
   };
 
+  /// What work() looks through: `recent`, items from the most recently used on; then `all`, which
+  /// misses none.
+  enum class Scan : std::uint8_t { none, recent, all };
+
   void drop(Bytes key);
   [[nodiscard]] lua::Answer nowhere(const Placement& at);
   [[nodiscard]] bool ask(const cluster::PlacedKey& placed, std::uint32_t slot);
@@ -119,6 +127,8 @@ class Handover final : public PeerReplies {
   void end_taking(std::uint64_t call, Bytes form);
   void move_on(const std::string& key);
   void give_again();
+  [[nodiscard]] bool may_give(MonotonicTime now);
+  [[nodiscard]] std::vector<std::string> next_keys();
   void close_if_due();
 
   NodeState& node_;
@@ -127,10 +137,13 @@ class Handover final : public PeerReplies {
   std::unordered_map<std::uint64_t, Taking> takings_;     ///< by call of Peers
   std::map<std::string, std::uint64_t> asked_;            ///< their calls by key
   std::unordered_map<std::uint64_t, std::string> gifts_;  ///< keys under way, by call of Peers
-  std::uint64_t cursor_ = 0;
-  bool scanning_ = false;
-  bool failed_ = false;  ///< a gift of this scan was not taken: another scan follows
+  Scan scan_ = Scan::none;
+  bool begins_ = false;       ///< scan_ has looked at nothing yet
+  std::uint64_t cursor_ = 0;  ///< of Scan::all
+  bool failed_ = false;       ///< a gift of this scan was not taken: another scan follows
   MonotonicTime scan_again_at_;
+  std::int64_t bytes_left_ = 0;  ///< that may be given away now
+  MonotonicTime counted_at_;     ///< bytes_left_ has grown until then
   MonotonicTime changed_at_;
   MonotonicTime received_at_;
   HandoverCounters counters_;

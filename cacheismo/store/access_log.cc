@@ -46,6 +46,21 @@ Handle AccessLog::after(Handle handle) {
   return Handle{};
 }
 
+Handle AccessLog::descend(std::uint32_t& entries_left) {
+  settle();
+  while (descending() && entries_left > 0) {
+    const std::uint32_t* const entry = entries(descent_.page);
+    const std::uint32_t count = header(descent_.page).heap_end;
+    descent_.index = std::min(descent_.index, count);  // entries may have been moved away
+    while (descent_.index > 0 && entries_left > 0) {
+      --entries_left;
+      if (names_item(entry[--descent_.index])) return Handle{entry[descent_.index]};
+    }
+    if (descent_.index == 0) descent_ = {header(descent_.page).wheel_previous, entries_per_page};
+  }
+  return Handle{};
+}
+
 Seconds AccessLog::last_access(Handle handle) const {
   const Item item(arena_->chunk(handle));
   const std::uint32_t page = page_of(item.place());
@@ -162,6 +177,7 @@ void AccessLog::unlink(std::uint32_t page) {
   else
     newest_ = head.wheel_previous;
   if (cursor_.page == page) cursor_ = {head.wheel_next, 0};
+  if (descent_.page == page) descent_ = {head.wheel_previous, entries_per_page};
   if (hand_ == page) hand_ = head.wheel_next;
   if (run_.end == page) run_.end = head.wheel_next;
   seconds_ -= head.hole;
@@ -195,14 +211,15 @@ void AccessLog::absorb(AccessLog& other) {
   pages_ += other.pages_ - other.spares_;
   other.pages_ = other.spares_;
   other.oldest_ = other.newest_ = other.hand_ = 0;
-  other.cursor_ = {};
+  other.cursor_ = other.descent_ = {};
   other.live_ = other.seconds_ = 0;
   other.go_on_in_newest();
   if (newest_ != 0) drop_if_empty(newest_);
 }
 
 void AccessLog::replace(std::uint32_t page, std::uint32_t fresh) {
-  for (std::uint32_t* named : {&oldest_, &newest_, &spare_, &hand_, &cursor_.page, &run_.end})
+  for (std::uint32_t* named :
+       {&oldest_, &newest_, &spare_, &hand_, &cursor_.page, &descent_.page, &run_.end})
     if (*named == page) *named = fresh;
   if (appends_ && newest_ == fresh) go_on_in_newest();
   if (header(fresh).free_slot == 0) return;

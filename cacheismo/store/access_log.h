@@ -87,6 +87,16 @@ class AccessLog {
   /// The one that was used next after it; none at the end.
   [[nodiscard]] Handle after(Handle handle);
   [[nodiscard]] Seconds last_access(Handle handle) const;
+
+  // A descent: a walk from the newest entry to the oldest, one at a time. What is used while it is
+  // under way, or moved by compaction, may be met twice, or not at all.
+
+  void begin_descent() { descent_ = {newest_, entries_per_page}; }
+  [[nodiscard]] bool descending() const { return descent_.page != 0; }
+  /// The next item. Looks at `entries_left` entries at most, and counts it down; none: they were
+  /// used up, or the descent has ended.
+  [[nodiscard]] Handle descend(std::uint32_t& entries_left);
+
   [[nodiscard]] std::uint64_t live() const { return live_; }
 
   // ---- Pages ------------------------------------------------------------------------------------
@@ -246,6 +256,7 @@ class AccessLog {
   std::uint32_t spares_ = 0;
   std::uint32_t second_ = 0;  ///< the one that holds at the newest end
   Spot cursor_;               ///< no item's entry is older than this
+  Spot descent_;              ///< the entry before this is the next one
   std::uint32_t hand_ = 0;    ///< the page where the search goes on
   std::uint32_t count_ = 2;   ///< pages of the runs that it looks for
   Run run_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <list>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -47,6 +48,7 @@ class Logged {
   void bump(std::uint64_t draw) {
     const auto it = pick(draw);
     live_.bump(it->handle, now_);
+    unmet_.erase(it->handle.value);
     it->last_access = now_;
     order_.splice(order_.end(), order_, it);
   }
@@ -70,6 +72,19 @@ class Logged {
     flushed_.splice(flushed_.end(), order_);
     where_.clear();
     all_.clear();
+    unmet_.clear();
+  }
+  void begin_descent() {
+    live_.begin_descent();
+    unmet_ = {all_.begin(), all_.end()};
+  }
+  /// In the end it has met all that were there and were not used since it began.
+  void descend(std::uint32_t entries) {
+    while (const Handle handle = live_.descend(entries)) {
+      ASSERT_TRUE(where_.contains(handle.value));
+      unmet_.erase(handle.value);
+    }
+    if (!live_.descending()) ASSERT_TRUE(unmet_.empty());
   }
   void reclaim() {
     if (flushed_.empty()) {
@@ -113,6 +128,14 @@ class Logged {
     }
     ASSERT_FALSE(handle);
   }
+  void check_descent() {
+    live_.begin_descent();
+    std::uint32_t entries = ~std::uint32_t{0};
+    for (auto it = order_.rbegin(); it != order_.rend(); ++it)
+      ASSERT_EQ(live_.descend(entries).value, it->handle.value);
+    ASSERT_FALSE(live_.descend(entries));
+    ASSERT_FALSE(live_.descending());
+  }
   [[nodiscard]] std::size_t items() const { return all_.size(); }
   [[nodiscard]] std::size_t dead_items() const { return flushed_.size(); }
   [[nodiscard]] std::uint32_t log_pages() const { return live_.pages(); }
@@ -128,6 +151,7 @@ class Logged {
   It pick(std::uint64_t draw) { return where_.at(all_[draw % all_.size()]); }
   void forget(It it) {
     live_.remove(it->handle);
+    unmet_.erase(it->handle.value);
     arena_.release(it->handle);
     where_.erase(it->handle.value);
     std::erase(all_, it->handle.value);
@@ -137,6 +161,7 @@ class Logged {
     arena_.release(it->handle);
     where_.erase(it->handle.value);
     *std::find(all_.begin(), all_.end(), it->handle.value) = to.value;
+    if (unmet_.erase(it->handle.value) > 0) unmet_.insert(to.value);
     it->handle = to;
     where_[to.value] = it;
   }
@@ -150,12 +175,22 @@ class Logged {
   std::list<Entry> flushed_;
   std::unordered_map<std::uint32_t, It> where_;
   std::vector<std::uint32_t> all_;
+  std::set<std::uint32_t> unmet_;  ///< by the descent
 };
 
 TEST(AccessLog, AnEmptyOneHasNoOldest) {
   Logged logged(20);
   logged.check_order();
+  logged.check_descent();
   logged.reclaim();
+}
+
+TEST(AccessLog, ADescentGoesFromTheLatestUseToTheOldest) {
+  Logged logged(400);
+  Prng prng(6);
+  for (int i = 0; i < 5'000; ++i) logged.insert();
+  for (int i = 0; i < 20'000; ++i) logged.bump(prng.next());
+  logged.check_descent();
 }
 
 TEST(AccessLog, UniformUseOfManyItemsStaysShortAndInOrder) {
@@ -241,6 +276,7 @@ RC_GTEST_PROP(AccessLogProperty, EqualsAListWhateverHappens, ()) {
   const auto items_max = *rc::gen::inRange<std::size_t>(1, 9'000);
   const auto hot = *rc::gen::inRange<std::uint64_t>(1, 10'000);
   const auto pause = *rc::gen::element<std::uint64_t>(1, 3, 100'000);
+  const auto descends = *rc::gen::arbitrary<bool>();
   const auto disturbed = *rc::gen::arbitrary<bool>();
   Logged logged(600);
   Prng prng(seed);
@@ -265,6 +301,8 @@ RC_GTEST_PROP(AccessLogProperty, EqualsAListWhateverHappens, ()) {
       }
     }
     if (logged.dead_items() > 0) logged.reclaim();
+    if (prng.chance(1, 3'000)) logged.begin_descent();
+    if (descends) logged.descend(static_cast<std::uint32_t>(prng.below(20)));
     if (prng.chance(1, 500)) logged.check();
     if (prng.chance(1, 10'000)) logged.check_order();
     RC_ASSERT(!::testing::Test::HasFatalFailure());

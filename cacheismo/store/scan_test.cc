@@ -47,6 +47,21 @@ class ScanTest : public testing::Test {
   Seconds now_{100};
 };
 
+TEST_F(ScanTest, ADescentVisitsWhatIsAliveFromTheLatestUseOn) {
+  put_many("old", 100);
+  put("gone", Seconds{105});
+  put_many("new", 100);
+  (void)store_.get(store_.key("old7"), now_);
+  now_ = Seconds{110};
+  Seen seen;
+  EXPECT_TRUE(store_.descend(true, 2, seen, now_));
+  EXPECT_EQ(seen.keys, (std::vector<std::string>{"old7", "new99"}));
+  while (store_.descend(false, 10, seen, now_)) continue;
+  EXPECT_EQ(seen.keys.size(), 200u);
+  EXPECT_EQ(seen.keys.back(), "old0");
+  EXPECT_FALSE(store_.descend(false, 10, seen, now_));
+}
+
 TEST_F(ScanTest, OnlyKeysThatStartWithThePrefixAreVisited) {
   put_many("user:", 500);
   put_many("users:", 500);

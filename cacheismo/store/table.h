@@ -170,6 +170,9 @@ class Table {
   [[nodiscard]] std::uint64_t draft_bytes() const { return draft_bytes_; }
   [[nodiscard]] std::uint64_t limit_bytes() const { return limit_bytes_; }
   /// A scan has gone from one line of the index to another; 0: to the end.
+  void begin_descent() { live_.begin_descent(); }
+  [[nodiscard]] bool descending() const { return live_.descending(); }
+  [[nodiscard]] Handle descend(std::uint32_t& entries_left) { return live_.descend(entries_left); }
   void scanned(std::uint32_t from, std::uint32_t next) { walks_.step(from, next, now_, index_); }
 
   /// Drops the item that was used longest ago. Its bytes; 0: there is none that may go.
