@@ -146,12 +146,20 @@ void Connection::give_up_draft(Outcome why) {
   drafting_ = false;
   const proto::Parsed parsed = node.parser.parse(input_.bytes());
   CHECK(parsed.kind == proto::Parsed::Kind::command);
+  const proto::Command& command = node.parser.command();
+  node.hop = Routing::hop_of(command);
   output_.lease(node.outputs);
+  const bool wrong =
+      node.routing != nullptr && node.routing->place(command).is == Routing::Place::Is::wrong;
   {
     const Behind behind(*this);
-    Dispatcher(node).refuse(node.parser.command(), why, output_);
+    if (wrong) {  // the key has moved meanwhile, and whoever has forwarded the value asks again
+      refuse(command);
+    } else {
+      Dispatcher(node).refuse(command, why, output_);
+    }
   }
-  forget_at_owner(node.parser.command());
+  forget_at_owner(command);
   swallow_ = std::uint64_t{draft_total_} + sizeof(draft_end_) - draft_received_;
   input_.clear(node.inputs);
 }

@@ -339,6 +339,29 @@ TEST_F(HandoverTest, AValueThatCameWhileItsKeyMovedHereIsRefusedAndNotHalfTaken)
   EXPECT_EQ(ask("get " + key + "\r\n"), block(key, std::string(200'000, 'x')));
 }
 
+TEST_F(HandoverTest, AValueOfAnotherNodeThatFindsNoMemoryWhenItsKeyHasMovedIsNotSentOn) {
+  const std::string key = key_between_third_and(0);
+  ask(set(key, "old"));
+  const std::string value(1'000'000, 'x');
+  sim::RawConnection& peer = wire_.connect(wire_.address(2));
+  const std::string hop = " P1.0." + std::to_string(epoch_) + ".9000\r\n";
+  peer.write("ms " + key + " 1000000" + hop + value.substr(0, 100'000));
+  wire_.run();
+  // Values that never end take what memory there is.
+  std::vector<sim::RawConnection*> others;
+  for (int i = 0; i < 100; ++i) {
+    others.push_back(&wire_.connect(wire_.address(2)));
+    others.back()->write("ms " + key_of_third(i) + " 1000000" + hop + value.substr(1));
+    wire_.run();
+  }
+  change_now(leaving);
+  peer.write(value.substr(100'000) + "\r\n");
+  wire_.run();
+  EXPECT_EQ(peer.take(), "SERVER_ERROR wrong-owner epoch=" + std::to_string(epoch_) + "\r\n");
+  EXPECT_EQ(stat(2, "stats cluster", "forwarded"), 0u);
+  EXPECT_EQ(ask("get " + key + "\r\n"), block(key, "old"));
+}
+
 TEST_F(HandoverTest, AFlushReachesWhatALeavingNodeHasNotGivenYet) {
   const std::string key = key_between_third_and(1);
   ask(set(key, "old"));
