@@ -2,14 +2,12 @@
 // back, and what leaves is empty in the end. Method: three simulated nodes whose rings the test
 // changes; a client of the first.
 
-#include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "cacheismo/base/limits.h"
 #include "cacheismo/cluster/ring.h"
 #include "cacheismo/node/test_cluster.h"
 #include "sim/wire.h"
@@ -105,36 +103,6 @@ TEST_F(HandoverTest, WhatLeavesIsEmptyInTheEndAndMayBeStopped) {
   wire_.node(2).stop(Stop::at_once);
   wire_.advance(1s);
   EXPECT_EQ(found(), keys_count);
-}
-
-TEST_F(HandoverTest, WhatWasUsedLastIsGivenFirst) {
-  sim::RawConnection& third = wire_.connect(wire_.address(2));
-  std::vector<std::string> keys;
-  for (int i = 0; i < keys_count; ++i) keys.push_back(key_of_third(i));
-  std::vector<std::string> used;
-  for (int i = 0; i < keys_count; i += 15) used.push_back(keys[static_cast<std::size_t>(i)]);
-  for (const std::string& key : keys) ask(set(key, "x"));
-  for (const std::string& key : used) ask("get " + key + "\r\n");
-  // Whether it lies at n3 itself; to ask is no use of it.
-  const auto lies = [&](const std::string& key) {
-    return wire_.ask(third, "mg " + key + " v P1.0.0.1000.i\r\n") != "EN\r\n";
-  };
-  change(leaving);
-  while (std::ranges::any_of(used, lies)) wire_.advance(1ms);
-  EXPECT_GT(std::ranges::count_if(keys, lies), keys_count / 2);
-}
-
-TEST_F(HandoverTest, WhatIsGivenInASecondIsBounded) {
-  const std::string value(900'000, 'x');
-  for (int i = 0; i < 20; ++i) ask(set(key_of_third(i), value));
-  const std::uint64_t held = stat(2, "stats", "bytes");
-  change(leaving);
-  while (stat(2, "stats", "curr_items") == 20) wire_.advance(50ms);
-  const Duration begun = wire_.world().now();
-  while (stat(2, "stats", "curr_items") > 0) wire_.advance(10ms);
-  const auto least = static_cast<double>(held - 3 * limits::handover_bytes_at_once) /
-                     static_cast<double>(limits::handover_bytes_per_second);
-  EXPECT_GT(std::chrono::duration<double>(wire_.world().now() - begun).count(), least);
 }
 
 TEST_F(HandoverTest, WhatWasDeletedOrOverwrittenDoesNotComeBack) {
