@@ -8,7 +8,7 @@
 -- Cost: O(1).
 
 local arguments = require("arguments")
-local whole = arguments.whole
+local integer, whole = integer, arguments.whole
 
 local counter = object.type("counter", { version = 1 })
 
@@ -23,27 +23,37 @@ function counter.new(start, floor, ceiling)
   return { value = value, start = value, floor = floor, ceiling = ceiling }
 end
 
+-- These two are called all the time, so they call nothing but integer() themselves. A sum on the
+-- wrong side of `before` has left the 64 bits.
+function counter.update.incr(self, by)
+  by = integer(by or 1) or whole(by, "amount")
+  if by < 0 then whole(by, "amount", 0) end
+  local before, floor = self.value, self.floor
+  local value = before + by
+  if value < before or floor and (value < floor or value > self.ceiling) then
+    return "OUT_OF_RANGE"
+  end
+  self.value = value
+  return value
+end
+
+function counter.update.decr(self, by)
+  by = integer(by or 1) or whole(by, "amount")
+  if by < 0 then whole(by, "amount", 0) end
+  local before, floor = self.value, self.floor
+  local value = before - by
+  if value > before or floor and (value < floor or value > self.ceiling) then
+    return "OUT_OF_RANGE"
+  end
+  self.value = value
+  return value
+end
+
 local function move_to(self, value)
   local floor = self.floor
   if floor and (value < floor or value > self.ceiling) then return "OUT_OF_RANGE" end
   self.value = value
   return value
-end
-
-function counter.update.incr(self, by)
-  by = whole(by or 1, "amount", 0)
-  local before = self.value
-  local value = before + by
-  if value < before then return "OUT_OF_RANGE" end -- wrapped around
-  return move_to(self, value)
-end
-
-function counter.update.decr(self, by)
-  by = whole(by or 1, "amount", 0)
-  local before = self.value
-  local value = before - by
-  if value > before then return "OUT_OF_RANGE" end -- wrapped around
-  return move_to(self, value)
 end
 
 function counter.read.get(self) return self.value end
