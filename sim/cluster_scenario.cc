@@ -76,7 +76,7 @@ void draw_copies(const ScenarioOptions& options, ClusterOptions& cluster) {
   cluster.copied_keys = static_cast<std::uint32_t>(chance.between(1, 4));
   cluster.copy_clients = static_cast<std::uint32_t>(chance.between(2, 5));
   cluster.copy_client.think = std::chrono::milliseconds(chance.between(1, 16));
-  cluster.copy_client.requests_per_connection = chance.between(2, 40);
+  cluster.copy_client.asked_per_connection = chance.between(2, 40);
   cluster.copy_client.value_bytes_max = cluster.client.value_bytes_max;
   if (!cluster.scripts) cluster.scripts = object_scripts(Sabotage::none);
   for (lua::Script& script : copy_scripts(options.sabotage))
@@ -130,7 +130,7 @@ ClusterOptions draw(const ScenarioOptions& options) {
   client.keys_per_get_max = chance.chance(1, 2) ? 1 : 8;
   constexpr std::uint64_t value_bytes[] = {0, 0, 20'000, 100'000};  // bulk begins at 64 KiB
   client.value_bytes_max = value_bytes[chance.below(4)];
-  client.operations_per_connection = chance.between(3, 100);
+  client.asked_per_connection = chance.between(3, 100);
   draw_ends(options, cluster);
   draw_copies(options, cluster);
   draw_relay(options, cluster);
@@ -150,6 +150,7 @@ void count(Report& report, const char* name, std::uint64_t value) {
 
 void count_clients(const Cluster& cluster, bool with_calls, Report& report) {
   KeyClient::Tally sum;
+  NodeClient::Connections connections;
   for (const auto& client : cluster.clients()) {
     const KeyClient::Tally& one = client->tally();
     sum.asked += one.asked;
@@ -164,9 +165,9 @@ void count_clients(const Cluster& cluster, bool with_calls, Report& report) {
     sum.relayed_errors += one.relayed_errors;
     sum.calls += one.calls;
     sum.call_errors += one.call_errors;
-    sum.timeouts += one.timeouts;
-    sum.lost += one.lost;
-    sum.connect_failures += one.connect_failures;
+    connections.timeouts += client->connections().timeouts;
+    connections.lost += client->connections().lost;
+    connections.failures += client->connections().failures;
   }
   count(report, "asked", sum.asked);
   count(report, "answered", sum.answered);
@@ -178,9 +179,9 @@ void count_clients(const Cluster& cluster, bool with_calls, Report& report) {
   count(report, "no_memory", sum.no_memory);
   count(report, "relayed", sum.relayed);
   count(report, "relayed_errors", sum.relayed_errors);
-  count(report, "timeouts", sum.timeouts);
-  count(report, "connections_lost", sum.lost);
-  count(report, "connect_failures", sum.connect_failures);
+  count(report, "timeouts", connections.timeouts);
+  count(report, "connections_lost", connections.lost);
+  count(report, "connect_failures", connections.failures);
   if (!with_calls) return;
   count(report, "calls", sum.calls);
   count(report, "call_errors", sum.call_errors);

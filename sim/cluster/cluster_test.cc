@@ -53,7 +53,7 @@ std::string told(const Cluster& cluster, const ClusterOptions& options) {
 
 TEST(Cluster, OneNodeIsLinearizableUnderEveryFault) {
   Marks marks;
-  KeyClient::Tally tally;
+  NodeClient::Connections connections;
   std::uint64_t unknown = 0;
   std::uint64_t undecided = 0;
   for (std::uint64_t seed = 1; seed <= 20; seed++) {
@@ -68,16 +68,16 @@ TEST(Cluster, OneNodeIsLinearizableUnderEveryFault) {
     undecided += cluster.judgement().undecided;
     marks.add(cluster.world().marks());
     for (const auto& client : cluster.clients()) {
-      tally.timeouts += client->tally().timeouts;
-      tally.lost += client->tally().lost;
-      tally.connect_failures += client->tally().connect_failures;
+      connections.timeouts += client->connections().timeouts;
+      connections.lost += client->connections().lost;
+      connections.failures += client->connections().failures;
     }
   }
   EXPECT_EQ(undecided, 0u);
   EXPECT_GT(unknown, 0u);
-  EXPECT_GT(tally.timeouts, 0u);
-  EXPECT_GT(tally.lost, 0u);
-  EXPECT_GT(tally.connect_failures, 0u);
+  EXPECT_GT(connections.timeouts, 0u);
+  EXPECT_GT(connections.lost, 0u);
+  EXPECT_GT(connections.failures, 0u);
   for (const Mark mark :
        {Mark::crashed, Mark::restarted, Mark::reset_by_crash, Mark::partitioned,
         Mark::partitioned_one_way, Mark::held_by_partition, Mark::connect_partitioned}) {
@@ -97,7 +97,7 @@ TEST(Cluster, WithoutFaultsEverythingIsAnswered) {
     EXPECT_GT(client->tally().answered, 500u);
     EXPECT_EQ(client->tally().answered, client->tally().asked);
     EXPECT_EQ(client->tally().errors, 0u);
-    EXPECT_EQ(client->tally().lost + client->tally().connect_failures, 0u);
+    EXPECT_EQ(client->connections().lost + client->connections().failures, 0u);
   }
 }
 

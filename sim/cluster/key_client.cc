@@ -14,7 +14,6 @@ using linear::Verb;
 using proto::ReplyPart;
 using proto::ReplyWord;
 
-constexpr Duration reconnect_pause = std::chrono::milliseconds(20);
 constexpr Bytes cluster_error = "cluster: ";
 constexpr Bytes unknown_error = "the outcome is unknown";
 constexpr Bytes memory_error = "out of memory";
@@ -27,39 +26,14 @@ constexpr std::uint64_t seconds_max = 2;
 }  // namespace
 
 KeyClient::KeyClient(SimIo& io, Recorder& recorder, Options options, Prng chance)
-    : io_(io),
+    : NodeClient(io, recorder.clockwork(), options, chance),
       recorder_(recorder),
       options_(std::move(options)),
-      chance_(chance),
       lives_(chance.derive(lives_label)),
       relays_(chance.derive(relays_label)),
       tokens_(recorder.keys().count()) {
-  CHECK(!options_.nodes.empty());
   CHECK(options_.owners.empty() || options_.owners.size() == tokens_.size());
   tally_.foreign.resize(options_.nodes.size());
-}
-
-void KeyClient::set_timer(Duration after) {
-  clear_timer();
-  timer_ = io_.set_timer(io_.now().monotonic + after, *this);
-}
-
-void KeyClient::clear_timer() {
-  if (timer_ != io::TimerId{}) (void)io_.cancel_timer(timer_);
-  timer_ = {};
-}
-
-void KeyClient::on_timer(io::TimerId) {
-  timer_ = {};
-  switch (state_) {
-    case State::waiting: return connect();
-    case State::thinking: return ask();
-    case State::asking:
-      tally_.timeouts++;
-      if (began_ns_ >= options_.late_from_ns) violation("deadline: heard nothing in time");
-      return close();
-    default: CHECK(false);
-  }
 }
 
 std::string KeyClient::under_way() const {
@@ -74,77 +48,19 @@ std::string KeyClient::under_way() const {
   return text;
 }
 
-void KeyClient::violation(const std::string& what) {
-  violations_.push_back("client " + std::to_string(options_.number) + " at n" +
-                        std::to_string(node_ + 1) + ", " + what + "; under way: " + under_way());
-}
-
-// ---- Connections --------------------------------------------------------------------------------
-
-void KeyClient::start() {
-  const auto bound = static_cast<std::uint64_t>(reconnect_pause.count());
-  set_timer(Duration(static_cast<std::int64_t>(chance_.below(bound))));
-}
-
-void KeyClient::connect() {
-  if (stopping_) {
-    state_ = State::stopped;
-    return;
-  }
-  state_ = State::connecting;
-  began_ns_ = recorder_.now_ns();
-  asked_here_ = 0;
-  input_.clear();
-  tokens_.assign(tokens_.size(), 0);
-  node_ = chance_.below(options_.nodes.size());
-  stream_ =
-      io_.connect(options_.nodes[node_], io_.now().monotonic + options_.connect_timeout, *this);
-}
-
-void KeyClient::on_connected(io::StreamId, Result<void, io::Error> result) {
-  if (!result) {
-    tally_.connect_failures++;
-    if (began_ns_ >= options_.calm_from_ns) violation("calm: cannot connect");
-    return close();
-  }
-  io_.receive(stream_);
-  think();
-}
-
-void KeyClient::close() {
-  CHECK(state_ != State::closing);
-  state_ = State::closing;
-  clear_timer();
+void KeyClient::forget() {
   under_way_.clear();
-  io_.close(stream_);
-}
-
-void KeyClient::lost() {
-  tally_.lost++;
-  if (began_ns_ >= options_.calm_from_ns) violation("calm: lost its connection");
-  close();
-}
-
-void KeyClient::on_closed(io::StreamId) {
-  state_ = State::waiting;
-  start();
+  tokens_.assign(tokens_.size(), 0);
 }
 
 // ---- Asking -------------------------------------------------------------------------------------
-
-void KeyClient::think() {
-  if (stopping_ || asked_here_ >= options_.operations_per_connection) return close();
-  state_ = State::thinking;
-  const auto bound = static_cast<std::uint64_t>(2 * options_.think.count());
-  set_timer(Duration(1 + static_cast<std::int64_t>(chance_.below(bound))));
-}
 
 std::string KeyClient::new_value(std::uint32_t key) {
   const std::uint64_t number = ++values_;
   if (recorder_.keys().kind(key) != Keys::Kind::number) {
     std::string value = 'c' + std::to_string(options_.number) + '-' + std::to_string(number);
-    if (options_.value_bytes_max > value.size() && chance_.chance(1, options_.long_one_in)) {
-      value.resize(chance_.between(value.size(), options_.value_bytes_max), '.');
+    if (options_.value_bytes_max > value.size() && chance().chance(1, options_.long_one_in)) {
+      value.resize(chance().between(value.size(), options_.value_bytes_max), '.');
     }
     return value;
   }
@@ -155,7 +71,7 @@ std::string KeyClient::new_value(std::uint32_t key) {
 Operation KeyClient::draw_operation(std::uint32_t key) {
   Operation operation;
   operation.client = options_.number;
-  operation.verb = recorder_.keys().draw_verb(key, chance_);
+  operation.verb = recorder_.keys().draw_verb(key, chance());
   if (operation.verb == Verb::cas && tokens_[key] == 0) operation.verb = Verb::gets;
   if (operation.verb == Verb::cas) operation.token = tokens_[key];
   if (operation.verb == Verb::incr || operation.verb == Verb::count) operation.number = 1;
@@ -177,16 +93,16 @@ void KeyClient::make_mortal(std::uint32_t key, Operation& operation) {
 }
 
 void KeyClient::add_part(Asked& asked, std::uint32_t key, const Operation& operation) {
-  asked_here_++;
+  count_asked();
   tally_.asked++;
-  const bool foreign = options_.owners.empty() || options_.owners[key] != node_;
-  tally_.foreign[node_] += foreign && !asked.relayed ? 1u : 0u;
+  const bool foreign = options_.owners.empty() || options_.owners[key] != node();
+  tally_.foreign[node()] += foreign && !asked.relayed ? 1u : 0u;
   tally_.relayed += asked.relayed ? 1u : 0u;
   asked.parts.push_back({recorder_.begin(key, operation), operation});
 }
 
-void KeyClient::ask_one() {
-  const auto key = static_cast<std::uint32_t>(chance_.below(recorder_.keys().count()));
+void KeyClient::ask_one(std::string& text) {
+  const auto key = static_cast<std::uint32_t>(chance().below(recorder_.keys().count()));
   const Operation operation = draw_operation(key);
   Asked asked;
   asked.is_get = !recorder_.keys().asked_by_get(key, operation.verb).empty();
@@ -194,17 +110,17 @@ void KeyClient::ask_one() {
   asked.relayed = !relayed.empty();
   add_part(asked, key, operation);
   under_way_.push_back(std::move(asked));
-  sending_ += relayed.empty() ? recorder_.keys().encoded(key, operation) : relayed;
+  text += relayed.empty() ? recorder_.keys().encoded(key, operation) : relayed;
 }
 
 /// A get of distinct keys, in any order.
-void KeyClient::ask_several(std::uint32_t count) {
+void KeyClient::ask_several(std::uint32_t count, std::string& text) {
   Asked asked;
   asked.is_get = true;
   asked.relayed = relays();
   std::string names;
   const std::uint32_t keys = recorder_.keys().count();
-  auto key = static_cast<std::uint32_t>(chance_.below(keys));
+  auto key = static_cast<std::uint32_t>(chance().below(keys));
   for (std::uint32_t i = 0; i < std::min(count, keys); i++, key = (key + 1) % keys) {
     Operation operation = draw_operation(key);
     std::string name;
@@ -220,101 +136,55 @@ void KeyClient::ask_several(std::uint32_t count) {
     add_part(asked, key, operation);
   }
   tally_.multi_gets++;
-  sending_ += (asked.relayed ? "get relay:all:" : "get ") + names + "\r\n";
+  text += (asked.relayed ? "get relay:all:" : "get ") + names + "\r\n";
   under_way_.push_back(std::move(asked));
 }
 
 /// Of all keys; each is a part of it.
-void KeyClient::ask_flush() {
+void KeyClient::ask_flush(std::string& text) {
   Asked asked;
   const Operation flush{.client = options_.number, .verb = Verb::flush};
   for (std::uint32_t key = 0; key < recorder_.keys().count(); key++) add_part(asked, key, flush);
   // One request for each of the others.
-  tally_.foreign[node_] += options_.nodes.size();
+  tally_.foreign[node()] += options_.nodes.size();
   tally_.flushes++;
   under_way_.push_back(std::move(asked));
-  sending_ += recorder_.keys().encoded(0, flush);
+  text += recorder_.keys().encoded(0, flush);
 }
 
-void KeyClient::ask_call() {
+void KeyClient::ask_call(std::string& text) {
   Asked asked;
-  asked.call = drawn_call(options_.calls[chance_.below(options_.calls.size())], chance_);
-  asked_here_++;
+  asked.call = drawn_call(options_.calls[chance().below(options_.calls.size())], chance());
+  count_asked();
   tally_.calls++;
   // Whose they are is not known here: all may be another node's.
-  tally_.foreign[node_] +=
+  tally_.foreign[node()] +=
       1 + static_cast<std::uint64_t>(std::count(asked.call.begin(), asked.call.end(), ' '));
-  sending_ += "get " + asked.call + "\r\n";
+  text += "get " + asked.call + "\r\n";
   under_way_.push_back(std::move(asked));
 }
 
-void KeyClient::ask() {
-  if (stopping_) return close();
-  state_ = State::asking;
-  began_ns_ = recorder_.now_ns();
-  sending_.clear();
-  sent_ = 0;
-  const auto requests = static_cast<std::uint32_t>(chance_.between(1, options_.pipeline_max));
+Duration KeyClient::ask(std::string& text) {
+  const auto requests = static_cast<std::uint32_t>(chance().between(1, options_.pipeline_max));
   for (std::uint32_t i = 0; i < requests; i++) {
-    if (!options_.calls.empty() && chance_.chance(1, 2)) {
-      ask_call();
+    if (!options_.calls.empty() && chance().chance(1, 2)) {
+      ask_call(text);
       continue;
     }
     if (options_.flush_one_in > 0 && lives_.chance(1, options_.flush_one_in)) {
-      ask_flush();
+      ask_flush(text);
       continue;
     }
-    if (options_.keys_per_get_max > 1 && chance_.chance(1, 4)) {
-      ask_several(static_cast<std::uint32_t>(chance_.between(2, options_.keys_per_get_max)));
+    if (options_.keys_per_get_max > 1 && chance().chance(1, 4)) {
+      ask_several(static_cast<std::uint32_t>(chance().between(2, options_.keys_per_get_max)), text);
     } else {
-      ask_one();
+      ask_one(text);
     }
   }
-  set_timer(options_.timeout);
-  send_rest();
-}
-
-void KeyClient::send_rest() {
-  const Bytes view = Bytes(sending_).substr(sent_);
-  io_.send(stream_, {&view, 1});
-}
-
-void KeyClient::on_sent(io::StreamId, Result<std::size_t, io::Error> result) {
-  if (state_ == State::closing) return;
-  if (!result) return lost();
-  sent_ += *result;
-  if (sent_ < sending_.size()) return send_rest();
-  parse();  // a node that answers early is not believed before everything has left
+  return options_.timeout;
 }
 
 // ---- Replies ------------------------------------------------------------------------------------
-
-void KeyClient::on_received(io::StreamId, Result<io::Received, io::Error> result) {
-  if (state_ == State::closing) return;
-  if (!result) return lost();
-  input_.append(result->leased);
-  io_.receive(stream_);
-  parse();
-}
-
-void KeyClient::parse() {
-  while (!input_.empty()) {
-    if (state_ == State::asking && sent_ < sending_.size()) return;
-    ReplyPart part;
-    const proto::ReplyParsed parsed = proto::parse_reply(input_, part);
-    if (parsed.kind == proto::ReplyParsed::Kind::need_more) return;
-    const bool is_part = parsed.kind == proto::ReplyParsed::Kind::part;
-    // Turned away, or told why the connection ends.
-    if (is_part && under_way_.empty() && part.is_error()) return lost();
-    const bool fits = is_part && !under_way_.empty() && take(part);
-    if (!fits) {
-      violation("replies: was told " + input_.substr(0, 80));
-      return close();
-    }
-    if (state_ == State::closing) return;
-    input_.erase(0, parsed.consumed);
-  }
-}
 
 bool KeyClient::take(const ReplyPart& part) {
   Asked& asked = under_way_.front();
@@ -333,7 +203,7 @@ bool KeyClient::take_call(const ReplyPart& part, const Asked& asked) {
   if (part.word == ReplyWord::value) return asked.call.find(part.key) != std::string::npos;
   if (part.is_error() && part.text.starts_with(cluster_error)) {
     tally_.errors++;
-    if (began_ns_ >= options_.calm_from_ns) violation("calm: was told " + std::string(part.text));
+    if (calm()) violation("calm: was told " + std::string(part.text));
   } else if (part.is_error()) {
     tally_.call_errors++;
     if (call_error_.empty()) call_error_ = std::string(part.text);
@@ -369,8 +239,7 @@ void KeyClient::take_error(const ReplyPart& part, Asked& asked) {
   tally_.errors++;
   const bool no_memory = options_.short_of_memory && part.text.starts_with(memory_error);
   tally_.no_memory += no_memory ? 1u : 0u;
-  if (began_ns_ >= options_.calm_from_ns && !no_memory)
-    violation("calm: was told " + std::string(part.text));
+  if (calm() && !no_memory) violation("calm: was told " + std::string(part.text));
   // Of a get of several, each may have been asked of another node.
   if (part.text.find(coverage_error) != Bytes::npos) violation("coverage: does not add up");
   tally_.relayed_errors += asked.relayed ? 1u : 0u;

@@ -43,7 +43,7 @@ class Recorder {
       : clockwork_(clockwork), keys_(keys), histories_(keys.count()) {}
 
   [[nodiscard]] const Keys& keys() const { return keys_; }
-  [[nodiscard]] std::int64_t now_ns() const { return clockwork_.now_ns; }
+  [[nodiscard]] const Clockwork& clockwork() const { return clockwork_; }
 
   /// `operation` needs verb, client and what is asked; its time is now.
   [[nodiscard]] Handle begin(std::uint32_t key, linear::Operation operation);
