@@ -39,8 +39,9 @@ Handover::Handover(NodeState& node, Routing& routing, Peers& peers)
 
 void Handover::ring_changed() {
   changed_at_ = received_at_ = node_.io.now().monotonic;
-  begins_ = true;
+  node_.store.begin_descent();
   scan_ = Scan::recent;
+  cursor_ = 0;
   failed_ = false;
 }
 
@@ -220,7 +221,7 @@ bool Handover::may_give(MonotonicTime now) {
   bytes_left_ += limits::handover_bytes_per_second / 1000 * std::min<std::int64_t>(since_ms, 1000);
   bytes_left_ = std::min(bytes_left_, limits::handover_bytes_at_once);
   // Whatever the first scan has given is gone before the other one looks.
-  const bool looks_anew = scan_ == Scan::all && begins_;
+  const bool looks_anew = scan_ == Scan::all && cursor_ == 0;
   return bytes_left_ > 0 && gifts_.size() < (looks_anew ? 1 : handover_gifts_max);
 }
 
@@ -236,16 +237,13 @@ std::vector<std::string> Handover::next_keys() {
   };
   std::vector<std::string> keys;
   Keys visitor(keys);
-  const bool begins = std::exchange(begins_, false);
   if (scan_ == Scan::recent) {
-    if (node_.store.descend(begins, handover_gifts_max, visitor, node_.now)) return keys;
-    scan_ = Scan::all;
-    begins_ = true;
+    if (!node_.store.descend(handover_gifts_max, visitor, node_.now)) scan_ = Scan::all;
     return keys;
   }
   const store::ScanRule rule{.visits_max = handover_gifts_max,
                              .lines_max = limits::scan_lines_per_turn};
-  cursor_ = node_.store.scan(begins ? 0 : cursor_, rule, visitor, node_.now).next;
+  cursor_ = node_.store.scan(cursor_, rule, visitor, node_.now).next;
   if (cursor_ == 0) scan_ = Scan::none;
   return keys;
 }
@@ -254,7 +252,6 @@ bool Handover::work() {
   const MonotonicTime now = node_.io.now().monotonic;
   if (scan_ == Scan::none && failed_ && now >= scan_again_at_) {
     scan_ = Scan::all;
-    begins_ = true;
     failed_ = false;
   }
   if (scan_ == Scan::none) {

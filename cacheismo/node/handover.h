@@ -138,8 +138,7 @@ class Handover final : public PeerReplies {
   std::map<std::string, std::uint64_t> asked_;            ///< their calls by key
   std::unordered_map<std::uint64_t, std::string> gifts_;  ///< keys under way, by call of Peers
   Scan scan_ = Scan::none;
-  bool begins_ = false;       ///< scan_ has looked at nothing yet
-  std::uint64_t cursor_ = 0;  ///< of Scan::all
+  std::uint64_t cursor_ = 0;  ///< of Scan::all; 0: it has looked at nothing yet
   bool failed_ = false;       ///< a gift of this scan was not taken: another scan follows
   MonotonicTime scan_again_at_;
   std::int64_t bytes_left_ = 0;  ///< that may be given away now

@@ -54,12 +54,13 @@ TEST_F(ScanTest, ADescentVisitsWhatIsAliveFromTheLatestUseOn) {
   (void)store_.get(store_.key("old7"), now_);
   now_ = Seconds{110};
   Seen seen;
-  EXPECT_TRUE(store_.descend(true, 2, seen, now_));
+  store_.begin_descent();
+  EXPECT_TRUE(store_.descend(2, seen, now_));
   EXPECT_EQ(seen.keys, (std::vector<std::string>{"old7", "new99"}));
-  while (store_.descend(false, 10, seen, now_)) continue;
+  while (store_.descend(10, seen, now_)) continue;
   EXPECT_EQ(seen.keys.size(), 200u);
   EXPECT_EQ(seen.keys.back(), "old0");
-  EXPECT_FALSE(store_.descend(false, 10, seen, now_));
+  EXPECT_FALSE(store_.descend(10, seen, now_));
 }
 
 TEST_F(ScanTest, OnlyKeysThatStartWithThePrefixAreVisited) {

@@ -327,10 +327,11 @@ Scanned Store::scan(std::uint64_t cursor, const ScanRule& rule, Visitor& visitor
   return {.next = next, .lines = line - first};
 }
 
-bool Store::descend(bool begin, std::uint32_t entries_max, Visitor& visitor, Seconds now) {
+void Store::begin_descent() { body_->table.begin_descent(); }
+
+bool Store::descend(std::uint32_t entries_max, Visitor& visitor, Seconds now) {
   body_->begin_verb(now);
   Table& table = body_->table;
-  if (begin) table.begin_descent();
   while (const Handle handle = table.descend(entries_max)) {
     const std::uint32_t expiry = table.item(handle).header().expiry;
     if (expiry == 0 || expiry > now.value) visitor.visit(table.view(handle));

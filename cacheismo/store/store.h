@@ -356,10 +356,11 @@ class Store {
   [[nodiscard]] Scanned scan(std::uint64_t cursor, const ScanRule& rule, Visitor& visitor,
                              Seconds now);
 
-  /// Visits items from the most recently used one on. There is one such walk at a time: `begin`
-  /// starts it. What is used or moved while it is under way may be visited twice, or not at all. A
-  /// call looks at `entries_max` accesses at most. False: it has ended.
-  bool descend(bool begin, std::uint32_t entries_max, Visitor& visitor, Seconds now);
+  /// A descent visits items from the most recently used one on. There is one at a time. What is
+  /// used or moved while it is under way may be visited twice, or not at all.
+  void begin_descent();
+  /// Looks at `entries_max` accesses at most. False: it has ended.
+  bool descend(std::uint32_t entries_max, Visitor& visitor, Seconds now);
 
   [[nodiscard]] StoreStats stats() const;
   void reset_stats();
