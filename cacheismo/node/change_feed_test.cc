@@ -12,8 +12,8 @@
 #include <gtest/gtest.h>
 
 #include "cacheismo/base/limits.h"
-#include "cacheismo/lua/objects/shipped.h"
 #include "cacheismo/node/item_form.h"
+#include "cacheismo/node/test_transfer.h"
 #include "sim/wire.h"
 
 namespace cacheismo::node {
@@ -22,15 +22,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t header_bytes = 17;
-
-sim::Wire::Options options(sim::Cuts cuts) {
-  sim::Wire::Options options;
-  options.cuts = cuts;
-  options.scripts = lua::shipped_scripts();
-  options.config.accept_copy = true;
-  options.config.memory_bytes = 16 * MiB;
-  return options;
-}
 
 struct Told {
   std::uint64_t position = 0;
@@ -41,21 +32,20 @@ struct Told {
 
 class ChangeFeedTest : public testing::TestWithParam<sim::Cuts> {
  protected:
-  ChangeFeedTest() : from(options(GetParam())), to(options(GetParam())) {
+  ChangeFeedTest() : from(copying_options(GetParam())), to(copying_options(GetParam())) {
     position = ask(0).position;
   }
 
   Told ask(std::uint64_t from_position) {
     const std::string reply = from.ask(
         source, "mg cluster:changes:" + std::to_string(from_position) + " v P1.0.0.1000\r\n");
-    const std::size_t line = reply.find("\r\n");
     EXPECT_TRUE(reply.starts_with("VA ")) << reply;
-    const std::string block = reply.substr(line + 2, reply.size() - line - 4);
-    EXPECT_GE(block.size(), header_bytes);
-    return {.position = number_at(Bytes(block).substr(0, 8)),
-            .left = number_at(Bytes(block).substr(8, 8)),
-            .missing = block[16] != 0,
-            .forms = block.substr(header_bytes)};
+    const std::string told = block(reply);
+    EXPECT_GE(told.size(), header_bytes);
+    return {.position = number_at(Bytes(told).substr(0, 8)),
+            .left = number_at(Bytes(told).substr(8, 8)),
+            .missing = told[16] != 0,
+            .forms = told.substr(header_bytes)};
   }
 
   /// Until nothing is left; the keys that were told, in order.
@@ -237,7 +227,7 @@ TEST_P(MissedTest, ALogThatNobodyAsksForIsGivenUpAndItsPositionsAreNotKnownAnyMo
 }
 
 TEST_P(MissedTest, APositionOfAnotherLifeIsNotKnown) {
-  sim::Wire other(options(GetParam()));
+  sim::Wire other(copying_options(GetParam()));
   sim::RawConnection& client = other.connect();
   other.advance(1s);
   const std::string reply =

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cacheismo/lua/objects/shipped.h"
+#include "cacheismo/node/test_transfer.h"
 #include "sim/wire.h"
 
 namespace cacheismo::node {
@@ -17,29 +17,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-sim::Wire::Options options(sim::Cuts cuts) {
-  sim::Wire::Options options;
-  options.cuts = cuts;
-  options.scripts = lua::shipped_scripts();
-  options.config.accept_copy = true;
-  options.config.memory_bytes = 16 * MiB;
-  return options;
-}
-
 std::string put(const std::string& key, const std::string& data) {
   return "ms " + key + " " + std::to_string(data.size()) + " P1.0.0.1000\r\n" + data + "\r\n";
 }
 
-/// What stands in the VA block of a reply.
-std::string block(const std::string& reply) {
-  const std::size_t line = reply.find("\r\n");
-  if (!reply.starts_with("VA ") || line == std::string::npos) return "not VA: " + reply;
-  return reply.substr(line + 2, reply.size() - line - 4);
-}
-
 class TransferTest : public testing::TestWithParam<sim::Cuts> {
  protected:
-  TransferTest() : from(options(GetParam())), to(options(GetParam())) {}
+  TransferTest() : from(copying_options(GetParam())), to(copying_options(GetParam())) {}
 
   /// Copies everything by slices; how many items were only named.
   int copy() {
@@ -163,7 +147,7 @@ INSTANTIATE_TEST_SUITE_P(Cuts, TransferTest,
                                          sim::Cuts::byte_by_byte));
 
 TEST(Transfer, IsRefusedWhereItIsNotAllowed) {
-  sim::Wire::Options closed = options(sim::Cuts::whole);
+  sim::Wire::Options closed = copying_options(sim::Cuts::whole);
   closed.config.accept_copy = false;
   closed.config.dump_enabled = false;
   sim::Wire wire(closed);
@@ -179,7 +163,7 @@ TEST(Transfer, IsRefusedWhereItIsNotAllowed) {
 }
 
 TEST(Transfer, ANodeOfAClusterAnswersForWhatItHasItself) {
-  sim::Wire::Options cluster = options(sim::Cuts::whole);
+  sim::Wire::Options cluster = copying_options(sim::Cuts::whole);
   cluster.nodes = 2;
   sim::Wire wire(cluster);
   sim::RawConnection& one = wire.connect(wire.address(0));
