@@ -78,7 +78,9 @@ bool Handover::ask(const cluster::PlacedKey& placed, std::uint32_t slot) {
   request.key = name->text;
   request.bytes = fmt::format("mg {} v{}", name->text, name->flag());
   cluster::append_envelope({.opaque = request.opaque, .hop = routing_.hop()}, request.bytes);
-  request.deadline = node_.io.now().monotonic + node_.config.cluster.timeout;
+  request.lane = Lane::taking;
+  // Whoever has forwarded what waits for it hears of a miss in time.
+  request.deadline = node_.io.now().monotonic + node_.config.cluster.timeout / 2;
   request.read_only = true;
   const auto call = peers_.submit(*address, std::move(request), *this);
   if (!call) {

@@ -182,13 +182,13 @@ TEST_F(HandoverTest, AnAnswerThatComesWhenTheKeyHasMovedOnGoesWithIt) {
   change(leaving);
   const RingView next = wire_.ring(2).view();
   wire_.node_io(2).pause(2100ms);
-  wire_.advance(1500ms);
+  wire_.advance(1700ms);
   sim::RawConnection& client = wire_.connect();
   client.write("get " + key + "\r\n");  // n1 asks n3
   wire_.run();
   change(active);
   wire_.ring(2).set(next);  // so that n3 answers
-  wire_.advance(500ms);
+  wire_.advance(300ms);
   EXPECT_EQ(stat(0, "stats cluster", "epoch"), epoch_);
   EXPECT_EQ(stat(0, "stats", "curr_items"), 0u);
   wire_.advance(500ms);

@@ -1,5 +1,5 @@
 // Peers: the node's conversations with other nodes: for each of them a PeerLink for what is short,
-// one for bulk, and some for what may wait, composed over the Io.
+// one for bulk, one for what a handover takes, and some for what may wait, composed over the Io.
 //
 //   submit --> Peer "10.0.0.2:11211" --> Channel: short  (PeerLink + stream)  ==> other node
 //     ^                             `--> Channel: bulk   (over limits::peer_bulk_bytes)
@@ -12,8 +12,8 @@
 //     more than limits::peers_max peers the one longest unused is forgotten.
 //  4. After stop() nothing is submitted, and once stopped() nothing is outstanding in the Io.
 //
-// What it is not: it does not choose the peer, and knows nothing of what it carries. Calls of the
-// two channels may overtake each other. A reply longer than this node's own items may be is a
+// What it is not: it does not choose the peer, and knows nothing of what it carries. Calls of
+// different channels may overtake each other. A reply longer than this node's own items may be is a
 // protocol failure.
 
 #ifndef CACHEISMO_NODE_PEERS_H_
@@ -44,14 +44,16 @@ namespace cacheismo::node {
 
 struct NodeState;
 
-/// Which of the connections to a peer a request goes over. A script that is asked may ask again, so
-/// that what waits at depth n may wait for one at depth n + 1, and never for one of its own lane.
+/// Which of the connections to a peer a request goes over. Nothing may wait for a request of its
+/// own lane, for two nodes that wait for each other would wait until their deadlines: what a client
+/// asks may wait for `taking`, and what waits at depth n for that and for depth n + 1.
 enum class Lane : std::uint8_t {
   brief,
   bulk,     ///< the reply is expected to be long; a long request is seen by itself
+  taking,   ///< of a key's state from its old owner, which answers it at once
   waiting,  ///< of a method that may wait, asked by a client; waiting_at() for what scripts ask
 };
-inline constexpr std::size_t lanes = 3 + limits::remote_depth_max;
+inline constexpr std::size_t lanes = 4 + limits::remote_depth_max;
 [[nodiscard]] inline Lane waiting_at(std::uint32_t depth) {
   CHECK_LE(depth, limits::remote_depth_max);
   return static_cast<Lane>(static_cast<std::uint32_t>(Lane::waiting) + depth);
