@@ -113,7 +113,7 @@ TEST_P(ChangeFeedTest, EveryKindOfWriteIsTold) {
     const std::string answer = from.ask(source, write);
     EXPECT_EQ(answer.find("ERROR"), std::string::npos) << write << answer;
     EXPECT_FALSE(follow().empty()) << write;
-    for (const std::string& key : {"a", "n", "v", "m"}) expect_same("mg " + key + " v f t s\r\n");
+    for (const std::string key : {"a", "n", "v", "m"}) expect_same("mg " + key + " v f t s\r\n");
     expect_same("get set:count:s\r\n");
   }
   EXPECT_TRUE(follow().empty());
