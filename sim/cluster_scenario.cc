@@ -258,6 +258,7 @@ Report run_cluster_scenario(const ScenarioOptions& options) {
   count(report, "moved_keys", cluster.moved());
   count(report, "handed_over", cluster.seen().received);
   count(report, "handed_over_late", cluster.seen().received_late);
+  count(report, "inherited", cluster.seen().inherited);
   count(report, "asked_for", cluster.seen().taken);
   count(report, "refused_as_anothers", cluster.seen().wrong_owner);
   count(report, "owners_judged", cluster.owner_watch().judged());

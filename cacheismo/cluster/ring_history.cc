@@ -1,6 +1,8 @@
 #include "cacheismo/cluster/ring_history.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "cacheismo/base/check.h"
@@ -92,6 +94,21 @@ const Member* RingHistory::owner_before(Bytes by) const {
     if (!era.self || owner != *era.self) return &era.ring.members()[owner];
   }
   return nullptr;
+}
+
+const Ring* RingHistory::previous() const {
+  if (!open()) return nullptr;
+  const Ring& before = eras_[eras_.size() - 2].ring;
+  return before.epoch() + 1 == ring().epoch() ? &before : nullptr;
+}
+
+std::optional<std::size_t> RingHistory::copy_rank(const Ring& ring, Bytes by) const {
+  const std::optional<std::uint32_t> self = ring.find(self_);
+  std::array<std::uint32_t, copy_ranks_max> holders{};
+  const std::span all(holders.data(), ring.owners(by, holders));
+  const auto found = self ? std::ranges::find(all, *self) : all.end();
+  if (found == all.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - all.begin());
 }
 
 void RingHistory::close() {

@@ -57,6 +57,8 @@ class RingHistory {
   /// and what was not touched since then is taken for a leftover.
   static constexpr std::size_t past_max = 4;
 
+  static constexpr std::size_t copy_ranks_max = 8;
+
   /// `self`: the node's name.
   RingHistory(std::string self, std::size_t settled_max)
       : self_(std::move(self)), settled_max_(settled_max) {}
@@ -89,6 +91,13 @@ class RingHistory {
   /// Who owned what is placed by this before this node; null: nobody else, as far as is
   /// remembered.
   [[nodiscard]] const Member* owner_before(Bytes by) const;
+
+  /// The ring before the current one; null: there is none, or another one may have been between
+  /// them, because their epochs are not consecutive.
+  [[nodiscard]] const Ring* previous() const;
+  /// Where this node stands among those that hold copies of what is placed by this, by `ring`: 0 is
+  /// the owner. nullopt: behind the first copy_ranks_max.
+  [[nodiscard]] std::optional<std::size_t> copy_rank(const Ring& ring, Bytes by) const;
 
   [[nodiscard]] std::size_t settled() const { return settled_count_ + yielded_.size(); }
   [[nodiscard]] bool full() const { return settled() >= settled_max_; }

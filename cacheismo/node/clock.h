@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <limits>
 
 #include "cacheismo/base/limits.h"
 #include "cacheismo/base/units.h"
@@ -70,7 +69,7 @@ class Clock {
  private:
   static constexpr std::uint32_t kPast = 1;
   static constexpr std::uint32_t kFirst = 2;
-  static constexpr std::int64_t kLast = std::numeric_limits<std::uint32_t>::max();
+  static constexpr std::int64_t kLast = store::last_second.value;
 
   static store::Seconds bounded(std::int64_t seconds) {
     return {static_cast<std::uint32_t>(std::min(seconds, kLast))};

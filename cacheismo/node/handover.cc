@@ -38,6 +38,7 @@ Handover::Handover(NodeState& node, Routing& routing, Peers& peers)
     : node_(node), routing_(routing), peers_(peers) {}
 
 void Handover::ring_changed() {
+  copies_hold_ = !active() && routing_.history().previous() != nullptr;
   changed_at_ = received_at_ = node_.io.now().monotonic;
   node_.store.begin_descent();
   scan_ = Scan::recent;
@@ -50,13 +51,29 @@ void Handover::drop(Bytes key) {
     ++counters_.dropped;
 }
 
+/// Whether what is stored under a key that was never settled here is a copy of the previous ring.
+bool Handover::is_copy(Bytes key) const {
+  if (!copies_hold_ || !routing_.history().open()) return false;
+  const auto item = node_.store.peek(node_.store.key(key), node_.now);
+  return item && item->copied();
+}
+
+/// Nobody has told what the key's state was by the ring of `epoch`.
+void Handover::inherit_or_drop(Bytes key, std::uint64_t epoch) {
+  if (epoch == routing_.ring().epoch() && is_copy(key)) {
+    ++counters_.inherited;
+  } else {
+    drop(key);
+  }
+}
+
 // ---- The new owner ------------------------------------------------------------------------------
 
 Handover::Touch Handover::touch(const cluster::PlacedKey& key, std::uint32_t slot) {
   RingHistory& history = routing_.history();
   if (history.judge(key) == RingHistory::State::good) return Touch::go_on;
   if (ask(key, slot)) return Touch::wait;
-  drop(key.key);
+  inherit_or_drop(key.key, history.ring().epoch());
   history.settle(key.key, history.ring().epoch());
   return Touch::go_on;
 }
@@ -112,7 +129,11 @@ void Handover::end_taking(std::uint64_t call, Bytes form) {
   asked_.erase(taking.key);
   // Somebody may have written it meanwhile.
   if (!is_good(taking)) {
-    drop(taking.key);
+    if (form.empty()) {
+      inherit_or_drop(taking.key, taking.epoch);
+    } else {
+      drop(taking.key);
+    }
     routing_.history().settle(taking.key, taking.epoch);
     const auto item = take_item(form);
     if (item && item->key == taking.key && is_good(taking)) {
@@ -173,23 +194,46 @@ void Handover::move_on(const std::string& key) {
   const Placement at(node_, key, Placement::Of::item);
   if (at.failed()) return give_again();
   const Bytes by = at.key().by;
+  const bool good = history.judge(at.key()) == RingHistory::State::good;
+  const cluster::Ring* const previous = is_copy(key) ? history.previous() : nullptr;
+  // Whether the owner of then can be asked, or gives by itself.
+  const bool has_giver =
+      previous != nullptr && routing_.address_of(previous->members()[previous->owner(by)].name);
   if (routing_.owns_placed(by)) {
-    const bool good = history.judge(at.key()) == RingHistory::State::good;
-    if (!good && !asked_.contains(key)) drop(key);
+    if (good || asked_.contains(key) || has_giver) return;
+    inherit_or_drop(key, history.ring().epoch());
+    if (previous != nullptr) history.settle(key, history.ring().epoch());
     return;
   }
   // A copy that was brought here under this ring.
   if (node_.replicas->is_of_ring(key, history.ring().epoch())) return;
-  const auto owner = routing_.address_of(history.ring().members()[history.ring().owner(by)].name);
+  bool stays = false;
+  bool is_last = false;  // state of the key: nobody else will tell one
+  if (previous != nullptr) {
+    const auto then = history.copy_rank(*previous, by);
+    const auto now = history.copy_rank(history.ring(), by);
+    // Whoever keeps copies keeps one at least.
+    stays = then && now && *now <= std::max<std::size_t>(1, *then);
+    const bool was_owner = then == std::size_t{0};
+    is_last = was_owner || !has_giver;
+    if (stays && !is_last) return;
+  }
+  const bool is_state = history.yield(at.key(), history.ring().epoch()) || is_last;
+  send_gift(at.key(), is_state, stays);
+}
+
+void Handover::send_gift(const cluster::PlacedKey& placed, bool is_state, bool stays) {
+  const cluster::Ring& ring = routing_.history().ring();
+  const std::string key(placed.key);
+  const auto owner = routing_.address_of(ring.members()[ring.owner(placed.by)].name);
   const auto name = spelt("cluster:give:", key);
   std::string form;
-  const bool good = history.yield(at.key(), history.ring().epoch());
   const bool has_form =
-      good && owner && name &&
+      is_state && owner && name &&
       append_form(node_.store, key, FormOf::item, node_.config.item_bytes_max, node_.now, form);
   Bytes bytes = form;
   if (!has_form || take_item(bytes)->kind == ItemForm::Kind::long_one) {
-    drop(key);
+    if (!stays) drop(key);
     return;
   }
   PeerRequest request;
@@ -203,7 +247,7 @@ void Handover::move_on(const std::string& key) {
   request.lane = Lane::bulk;
   request.deadline = node_.io.now().monotonic + node_.config.cluster.timeout;
   if (const auto call = peers_.submit(*owner, std::move(request), *this)) {
-    gifts_.emplace(*call, key);
+    gifts_.emplace(*call, Gift{.key = key, .stays = stays});
   } else {
     give_again();
   }
@@ -294,11 +338,13 @@ void Handover::on_peer_reply(std::uint64_t call, const proto::ReplyPart& reply) 
       return;
     }
     ++counters_.given;
-    const Placement at(node_, gift.mapped(), Placement::Of::item);
+    const std::string& key = gift.mapped().key;
+    const Placement at(node_, key, Placement::Of::item);
     if (at.failed()) {
       give_again();
-    } else if (!routing_.owns_placed(at.key().by)) {
-      drop(gift.mapped());
+    } else if (!routing_.owns_placed(at.key().by) && !gift.mapped().stays &&
+               !node_.replicas->is_of_ring(key, routing_.ring().epoch())) {
+      drop(key);
     }
     return;
   }

@@ -14,10 +14,15 @@
 //  4. An old owner gives away what was used last first, and then whatever a scan still finds. A
 //     bounded number of items is under way, and so many bytes a second; serving goes first: a turn
 //     looks at a few hundred items.
-//  5. The past is closed when this node has no leftover, nothing to give, has been given nothing
+//  5. A copy (Replicas) of a key whose old owner does not tell its state is that state at the new
+//     one: it is as new as what was written everywhere. Other copies stay where they are, unless
+//     their node stands farther behind the owner than before; if the old owner has gone, they are
+//     given to the new one as well.
+//  6. Only copies of the previous ring are believed: everything else had been moved before the
+//     change, and no ring was between. What is not believed is removed.
+//  7. The past is closed when this node has no leftover, nothing to give, has been given nothing
 //     for a while, and a minute has passed.
-//
-//  6. An item that cannot be placed, because its type's route fails, stays where it is, and so does
+//  8. An item that cannot be placed, because its type's route fails, stays where it is, and so does
 //     the past: it is tried again.
 //
 // What it is not: it decides no ring. What could not be moved is a miss, never an error.
@@ -74,6 +79,7 @@ struct HandoverCounters {
   std::uint64_t received_late = 0;  ///< gifts that were not: the key had been touched
   std::uint64_t no_room = 0;        ///< items that came and could not be stored: they are lost
   std::uint64_t dropped = 0;        ///< leftovers that were removed
+  std::uint64_t inherited = 0;      ///< copies that became a key's state
 };
 
 class Handover final : public PeerReplies {
@@ -120,12 +126,20 @@ class Handover final : public PeerReplies {
   /// misses none.
   enum class Scan : std::uint8_t { none, recent, all };
 
+  struct Gift {
+    std::string key;
+    bool stays = false;  ///< as a copy
+  };
+
   void drop(Bytes key);
+  [[nodiscard]] bool is_copy(Bytes key) const;
+  void inherit_or_drop(Bytes key, std::uint64_t epoch);
   [[nodiscard]] lua::Answer nowhere(const Placement& at);
   [[nodiscard]] bool ask(const cluster::PlacedKey& placed, std::uint32_t slot);
   [[nodiscard]] bool is_good(const Taking& taking) const;
   void end_taking(std::uint64_t call, Bytes form);
   void move_on(const std::string& key);
+  void send_gift(const cluster::PlacedKey& placed, bool is_state, bool stays);
   void give_again();
   [[nodiscard]] bool may_give(MonotonicTime now);
   [[nodiscard]] std::vector<std::string> next_keys();
@@ -134,11 +148,12 @@ class Handover final : public PeerReplies {
   NodeState& node_;
   Routing& routing_;
   Peers& peers_;
-  std::unordered_map<std::uint64_t, Taking> takings_;     ///< by call of Peers
-  std::map<std::string, std::uint64_t> asked_;            ///< their calls by key
-  std::unordered_map<std::uint64_t, std::string> gifts_;  ///< keys under way, by call of Peers
+  std::unordered_map<std::uint64_t, Taking> takings_;  ///< by call of Peers
+  std::map<std::string, std::uint64_t> asked_;         ///< their calls by key
+  std::unordered_map<std::uint64_t, Gift> gifts_;      ///< under way, by call of Peers
   Scan scan_ = Scan::none;
   std::uint64_t cursor_ = 0;  ///< of Scan::all; 0: it has looked at nothing yet
+  bool copies_hold_ = false;  ///< those of the previous ring can be told from leftovers
   bool failed_ = false;       ///< a gift of this scan was not taken: another scan follows
   MonotonicTime scan_again_at_;
   std::int64_t bytes_left_ = 0;  ///< that may be given away now

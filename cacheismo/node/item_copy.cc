@@ -1,7 +1,6 @@
 #include "cacheismo/node/item_copy.h"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 
 #include "cacheismo/base/check.h"
@@ -59,9 +58,8 @@ StoreFormError error_of(Outcome outcome) {
 
 Seconds expiry_of(const ItemForm& item, Seconds now) {
   if (!item.seconds_to_live) return store::never;
-  return {static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(std::uint64_t{now.value} + *item.seconds_to_live,
-                              std::numeric_limits<std::uint32_t>::max()))};
+  return {static_cast<std::uint32_t>(std::min<std::uint64_t>(
+      std::uint64_t{now.value} + *item.seconds_to_live, store::last_second.value))};
 }
 
 /// Puts entries from the front of `payload` into `object`, which is open, until it has had enough.

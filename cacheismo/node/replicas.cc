@@ -74,6 +74,7 @@ Result<lua::Host::PackedItem, std::string> Replicas::pack(Bytes item_key, Bytes 
   if (take_item(form)->kind == ItemForm::Kind::long_one)
     return failure(std::string("the object is longer than an item may be (-I)"));
   settle(version, item_key);
+  node_.store.mark_copied(node_.store.key(item_key), node_.now);
   ++counters_.packed;
   return lua::Host::PackedItem{std::move(text), here};
 }
@@ -92,6 +93,7 @@ lua::Host::PackedItem Replicas::pack(Bytes item_key, const lua::Host::NewValue& 
   if (value.store) {
     settle(version, item_key);
     here = store_form(node_.store, item, node_.now).has_value();
+    node_.store.mark_copied(node_.store.key(item_key), node_.now);
   }
   std::string text = to_string(version) + '\n';
   append_item(item, text);
@@ -155,6 +157,7 @@ Result<void, std::string> Replicas::take(Bytes block) {
   settle(packed->version, packed->item.key);
   if (const auto stored = store_form(node_.store, packed->item, node_.now); !stored)
     return refused(std::string("replica: ") + to_string(stored.error()));
+  node_.store.mark_copied(node_.store.key(packed->item.key), node_.now);
   ++counters_.taken;
   return {};
 }

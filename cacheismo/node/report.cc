@@ -184,15 +184,16 @@ void append_routing(const Routing& routing, OutputBuffer& out) {
                   counters.failed, counters.retried, counters.wrong_owner_sent,
                   counters.wrong_owner_received, counters.rings_taken, counters.rings_refused));
   const HandoverCounters& moved = routing.handover().counters();
-  out.append(
-      fmt::format("STAT handover_open {}\r\nSTAT handover_active {}\r\nSTAT handover_taken {}\r\n"
-                  "STAT handover_taken_empty {}\r\nSTAT handover_take_failed {}\r\n"
-                  "STAT handover_given {}\r\nSTAT handover_give_failed {}\r\n"
-                  "STAT handover_received {}\r\nSTAT handover_received_late {}\r\n"
-                  "STAT handover_no_room {}\r\nSTAT handover_dropped {}\r\n",
-                  routing.history().open() ? 1 : 0, routing.handover().active() ? 1 : 0,
-                  moved.taken, moved.taken_empty, moved.take_failed, moved.given, moved.give_failed,
-                  moved.received, moved.received_late, moved.no_room, moved.dropped));
+  out.append(fmt::format(
+      "STAT handover_open {}\r\nSTAT handover_active {}\r\nSTAT handover_taken {}\r\n"
+      "STAT handover_taken_empty {}\r\nSTAT handover_take_failed {}\r\n"
+      "STAT handover_given {}\r\nSTAT handover_give_failed {}\r\n"
+      "STAT handover_received {}\r\nSTAT handover_received_late {}\r\n"
+      "STAT handover_no_room {}\r\nSTAT handover_dropped {}\r\n"
+      "STAT handover_inherited {}\r\n",
+      routing.history().open() ? 1 : 0, routing.handover().active() ? 1 : 0, moved.taken,
+      moved.taken_empty, moved.take_failed, moved.given, moved.give_failed, moved.received,
+      moved.received_late, moved.no_room, moved.dropped, moved.inherited));
 }
 
 void append_replicas(const Replicas& replicas, OutputBuffer& out) {

@@ -41,7 +41,8 @@ using alloc::Kind;
 
 struct __attribute__((packed, aligned(2))) ItemHeader {
   std::uint32_t place_low;  ///< in the access log; see Item::place
-  std::uint32_t expiry;
+  std::uint32_t expiry : 31;
+  std::uint32_t copied : 1;        ///< see Store::mark_copied
   std::uint16_t inline_code : 10;  ///< see Item::inline_bytes
   std::uint16_t place_high : 2;
   std::uint16_t second : 4;  ///< of the last access, its low bits

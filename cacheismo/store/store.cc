@@ -40,6 +40,10 @@ std::optional<ItemView> Store::get(const Key& key, Seconds now) {
   return body_->table.view(handle);
 }
 
+void Store::mark_copied(const Key& key, Seconds now) {
+  if (const Handle handle = body_->find(key, now)) body_->table.item(handle).header().copied = 1;
+}
+
 std::optional<ItemView> Store::peek(const Key& key, Seconds now) {
   const Handle handle = body_->find(key, now);
   if (!handle) return std::nullopt;

@@ -43,6 +43,9 @@ struct Seconds {
 /// As an expiry: the item never expires.
 inline constexpr Seconds never{0};
 
+/// The last expiry that an item can have, 68 years on; any later one is taken for it.
+inline constexpr Seconds last_second{0x7FFF'FFFF};
+
 struct StoreOptions {
   std::uint64_t limit_bytes = 0;     ///< -m; at most the region's size; may be changed later
   std::uint64_t item_bytes_max = 0;  ///< -I: key + value + item header, as memcached counts
@@ -94,6 +97,7 @@ class ItemView {
   [[nodiscard]] bool fetched() const { return fetched_; }        ///< read since it was stored
   [[nodiscard]] bool stale() const { return stale_; }            ///< md I made it so
   [[nodiscard]] bool token_sent() const { return token_sent_; }  ///< someone won the recache
+  [[nodiscard]] bool copied() const { return copied_; }          ///< see Store::mark_copied
 
  private:
   friend class Store;
@@ -111,6 +115,7 @@ class ItemView {
   bool fetched_ = false;
   bool stale_ = false;
   bool token_sent_ = false;
+  bool copied_ = false;
 };
 
 enum class Mode : std::uint8_t { set, add, replace, append, prepend };
@@ -254,6 +259,8 @@ class Store {
   [[nodiscard]] std::optional<ItemView> get(const Key& key, Seconds now);
   /// Looks without any effect on recency; an expired or flushed item is a miss.
   [[nodiscard]] std::optional<ItemView> peek(const Key& key, Seconds now);
+  /// Marks an item as one of several copies: it is in its view until another value takes its place.
+  void mark_copied(const Key& key, Seconds now);
   /// mg with its flags.
   [[nodiscard]] MetaGet meta_get(const Key& key, const MetaGetRule& rule, Seconds now);
   /// touch, gat: new expiry, counts as an access; returns the item, nullopt on a miss.

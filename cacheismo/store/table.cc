@@ -82,7 +82,8 @@ Handle Table::make(const Key& key, const ItemSpec& spec, const ItemShape& shape,
   if (!taken) return Handle{};
   const Item made = item(*taken);
   made.header() = ItemHeader{.place_low = 0,
-                             .expiry = spec.expiry.value,
+                             .expiry = bounded(spec.expiry).value,
+                             .copied = 0,
                              .inline_code = 0,
                              .place_high = 0,
                              .second = 0,
@@ -98,7 +99,7 @@ Handle Table::make(const Key& key, const ItemSpec& spec, const ItemShape& shape,
     return Handle{};
   }
   live_.append(*taken, now);
-  wheel_.note(taken->page(), spec.expiry);
+  wheel_.note(taken->page(), bounded(spec.expiry));
   live_bytes_ += footprint_of(*taken);
   user_bytes_ += key.bytes.size() + made.value_bytes();
   note(*taken);
@@ -116,6 +117,7 @@ bool Table::rewrite(Handle handle, const ItemSpec& spec, std::size_t value_bytes
   ItemHeader& header = old.header();
   old.set_inline(false, value_bytes);
   header.bits = static_cast<std::uint8_t>(layout | spec.state);
+  header.copied = 0;
   if (spec.cas != 0) old.set_cas(spec.cas);
   old.set_client_flags(spec.client_flags);
   put_expiry(handle, spec.expiry);
@@ -330,6 +332,7 @@ ItemView Table::view(Handle handle) const {
   view.fetched_ = seen.has(bits::fetched);
   view.stale_ = seen.has(bits::stale);
   view.token_sent_ = seen.has(bits::token_sent);
+  view.copied_ = seen.header().copied != 0;
   return view;
 }
 

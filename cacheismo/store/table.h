@@ -24,6 +24,7 @@
 #ifndef CACHEISMO_STORE_TABLE_H_
 #define CACHEISMO_STORE_TABLE_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -226,9 +227,10 @@ class Table {
   /// False: readers hold all that stands in the way.
   [[nodiscard]] bool insert(Handle handle, std::uint64_t hash);
   void unlink(Handle handle);
+  [[nodiscard]] static Seconds bounded(Seconds expiry) { return std::min(expiry, last_second); }
   void put_expiry(Handle handle, Seconds expiry) {
-    item(handle).header().expiry = expiry.value;
-    wheel_.note(handle.page(), expiry);
+    item(handle).header().expiry = bounded(expiry).value;
+    wheel_.note(handle.page(), bounded(expiry));
   }
   /// An item that has changed, or is about to go.
   void note(Handle handle) const {

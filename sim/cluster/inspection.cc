@@ -160,6 +160,7 @@ void Inspection::look_at_handover(std::size_t node, const std::string& text) {
   seen_.taken += stat(text, "handover_taken");
   seen_.received += stat(text, "handover_received");
   seen_.received_late += stat(text, "handover_received_late");
+  seen_.inherited += stat(text, "handover_inherited");
   seen_.no_room += stat(text, "handover_no_room");
   seen_.wrong_owner += stat(text, "wrong_owner_sent");
   seen_.copies_taken += stat(text, "replicas_taken");

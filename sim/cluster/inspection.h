@@ -55,6 +55,7 @@ class Inspection {
     std::uint64_t taken = 0;     ///< keys that a new owner asked for
     std::uint64_t received = 0;  ///< items that were given to a new owner
     std::uint64_t received_late = 0;
+    std::uint64_t inherited = 0;
     std::uint64_t no_room = 0;  ///< items that were lost when they moved
     std::uint64_t copies_taken = 0;
     std::uint64_t copies_older = 0;  ///< copies that were not: a newer one was there

@@ -56,8 +56,8 @@ class ReferenceMemcached {
 
  private:
   static constexpr std::int64_t never = INT64_MAX;
-  /// Seconds are 32 bits wide in a server, the first two spoken for: 136 years after its start.
-  static constexpr std::int64_t last_second = 4294967293;
+  /// Seconds of an expiry are 31 bits wide, the first two spoken for: 68 years after the start.
+  static constexpr std::int64_t last_second = 2147483645;
   static constexpr std::uint64_t client_cas_min = 1'000'000'000;
 
   struct Item {
